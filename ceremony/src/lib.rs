@@ -1,0 +1,1 @@
+//! Ceremonies: plan, holders, share files, unlock sessions and their screens.

@@ -1,0 +1,1 @@
+//! What a customer links: signs requests, verifies and combines shares.

@@ -1,0 +1,1 @@
+//! M-of-N sharing, manifests and verdicts: no I/O.

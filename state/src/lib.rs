@@ -1,0 +1,1 @@
+//! The state directory: two-lock seal, sealed keys, manifests, registry, exclusive lock.

@@ -1,0 +1,1 @@
+//! API types, problem types, signature base and encodings: no I/O.
