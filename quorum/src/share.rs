@@ -211,7 +211,7 @@ mod tests {
             let set = TestSet::new(m, n, &mut rng(2));
             for index in 1..=n {
                 let bytes = set.share(index);
-                let share = Share::decode(&bytes).unwrap();
+                let share = Share::decode(bytes).unwrap();
                 assert_eq!(share.index().get(), index);
                 assert_eq!(share.holder.as_str(), format!("holder {index}"));
                 assert_eq!(share.encode(), *bytes);
@@ -290,7 +290,7 @@ mod tests {
         let printed = format!("{share:?}");
         assert!(printed.contains("holder 1"), "{printed}");
         assert!(printed.contains("ShareValue(1, ..)"), "{printed}");
-        assert!(!printed.contains(&hex::encode(&*share.value.to_be_bytes())[..8]));
+        assert!(!printed.contains(&hex::encode(*share.value.to_be_bytes())[..8]));
     }
 
     proptest! {
