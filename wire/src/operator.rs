@@ -334,6 +334,9 @@ pub struct CustomerReport {
     pub keys: Vec<crate::api::MasterKeyInfo>,
     /// The signing keys, oldest first.
     pub signing_keys: Vec<SigningKeyReport>,
+    /// What the customer puts into its customer.toml to pin this D-TA and its keys.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub customer_toml: String,
 }
 
 impl CustomerReport {

@@ -32,8 +32,10 @@ pub enum ProblemType {
     Malformed,
     /// The body or the headers are longer than allowed.
     TooLarge,
-    /// There is nothing at this method and path, or no such customer, session or key.
+    /// There is nothing at this path, or no such customer, session or key.
     NotFound,
+    /// There is something at this path, for another method; the member `allow` names it.
+    MethodNotAllowed,
     /// What is to be made exists already, or the state does not allow it now.
     Conflict,
     /// The request carries no signature.
@@ -72,7 +74,7 @@ pub enum ProblemType {
 
 impl ProblemType {
     /// Every problem type, in the order of the documentation.
-    pub const ALL: [ProblemType; 26] = [
+    pub const ALL: [ProblemType; 27] = [
         ProblemType::Sealed,
         ProblemType::HsmUnavailable,
         ProblemType::AuditUnavailable,
@@ -82,6 +84,7 @@ impl ProblemType {
         ProblemType::Malformed,
         ProblemType::TooLarge,
         ProblemType::NotFound,
+        ProblemType::MethodNotAllowed,
         ProblemType::Conflict,
         ProblemType::Unsigned,
         ProblemType::BadSignature,
@@ -198,6 +201,12 @@ impl ProblemType {
                 404,
                 "there is no such thing",
                 "check the name, method and path against docs/api.md",
+            ),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                405,
+                "this path takes another method",
+                "use the method that `allow` names",
             ),
             Self::Conflict => (
                 "conflict",

@@ -43,8 +43,17 @@ pub const MAX_BODY: usize = 64 * 1024;
 pub const MAX_TIME_PERMITS_BODY: usize = 256 * 1024;
 /// The most identities in one request for time permits; policy may allow fewer.
 pub const MAX_IDENTITIES: usize = 1000;
+/// The most permits in one reply that carries a proof: what one proof of `mpin` covers.
+pub const MAX_PROVEN_PERMITS: usize = 256;
 /// The most days in one request for time permits; policy may allow fewer.
 pub const MAX_DAYS: u8 = 31;
+
+/// The context of every proof in a reply (`mpin`'s `MasterSecret::prove` and `ShareProof::verify`):
+/// `dta share proof v1`, then authority id (64 hex digits), key version and suite, each on a line
+/// of its own and each line ended by a line feed. Authority and client build it here.
+pub fn share_proof_context(authority: &AuthorityIdHex, key: KeyVersion, suite: Suite) -> Vec<u8> {
+    format!("dta share proof v1\n{authority}\n{key}\n{suite}\n").into_bytes()
+}
 
 #[cfg(test)]
 mod tests;

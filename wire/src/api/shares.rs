@@ -10,7 +10,7 @@ use super::fields::{
     ShareHex,
 };
 use super::object::Fields;
-use super::{MAX_DAYS, MAX_IDENTITIES};
+use super::{MAX_DAYS, MAX_IDENTITIES, MAX_PROVEN_PERMITS};
 
 /// Body of `POST /v1/client-shares`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -60,7 +60,7 @@ pub struct ClientShareReply {
     pub key: KeyVersion,
     /// That key's commitment. A client compares it with the one it pinned, and believes the pin.
     pub commitment: CommitmentHex,
-    /// The proof, if one was asked for.
+    /// The proof, if one was asked for; its context is [`super::share_proof_context`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<ProofHex>,
     /// 32 random bytes.
@@ -158,7 +158,7 @@ pub struct TimePermitRequest {
     /// How the shares are to be written; absent: compressed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
-    /// Whether the reply is to carry a proof over all its permits.
+    /// Whether the reply is to carry a proof over all its permits, of which there may then be 256.
     #[serde(skip_serializing_if = "is_false")]
     pub proof: bool,
 }
@@ -188,6 +188,11 @@ impl TimePermitRequest {
         }
         if request.from.plus_days(request.days.into()).is_none() {
             return Err(FieldError::new("days", "reaches beyond the year 9999"));
+        }
+        let permits = request.identities.len() * usize::from(request.days);
+        if request.proof && permits > MAX_PROVEN_PERMITS {
+            let reason = format!("covers at most {MAX_PROVEN_PERMITS} permits, asked for {permits}");
+            return Err(FieldError::new("proof", reason));
         }
         Ok(request)
     }
@@ -227,7 +232,8 @@ pub struct TimePermitReply {
     pub key: KeyVersion,
     /// That key's commitment.
     pub commitment: CommitmentHex,
-    /// One proof over all permits in order, if one was asked for.
+    /// One proof over all permits in order, if one was asked for; its context is
+    /// [`super::share_proof_context`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<ProofHex>,
     /// 32 random bytes.

@@ -277,6 +277,27 @@ fn a_share_prints_nothing_not_even_in_an_error() {
     assert!(!message.contains("07zz"), "{message}");
 }
 
+#[test]
+fn a_proof_over_more_permits_than_it_can_cover_is_refused() {
+    let identities: Vec<_> = (0u8..129).map(|n| format!("{n:02x}").repeat(32)).collect();
+    let identities = serde_json::to_string(&identities).unwrap();
+    let body = |proof| {
+        format!(r#"{{"identities":{identities},"from":"2026-11-20","days":2,"proof":{proof}}}"#)
+    };
+    TimePermitRequest::parse(body(false).as_bytes()).unwrap();
+    let message = refusal(TimePermitRequest::parse(body(true).as_bytes()));
+    assert_eq!(message, "field `proof`: covers at most 256 permits, asked for 258");
+}
+
+#[test]
+fn the_context_of_proofs_is_pinned() {
+    let authority = AuthorityIdHex::from_bytes([0xab; 32]);
+    assert_eq!(
+        share_proof_context(&authority, KeyVersion::FIRST, Suite::Ro),
+        format!("dta share proof v1\n{}\nk1\nRO\n", "ab".repeat(32)).as_bytes()
+    );
+}
+
 proptest! {
     #[test]
     fn every_day_comes_back_from_its_text(day in 0u32..2_932_897) {
