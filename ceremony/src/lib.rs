@@ -1,1 +1,28 @@
-//! Ceremonies: plan, holders, share files, unlock sessions and their screens.
+//! Ceremonies: how a D-TA comes into being, and how its holders open it.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`holder`] | holders' key files and public files |
+//! | [`plan`] | the reviewed TOML plan, and every mistake in it |
+//! | [`init`] | the ceremony that founds a D-TA |
+//! | [`sharefile`] | one share, sealed to its holder |
+//! | [`session`] | unlock sessions: what an authority asks, what a holder answers |
+//!
+//! State machines and formats take their clock and randomness from the caller and do no I/O; the shells around them are
+//! thin. This room refuses to overwrite anything, to trust a share that was not read back, and to answer a session that
+//! the holder's own share does not vouch for.
+#![forbid(unsafe_code)]
+
+mod canonical;
+pub mod files;
+pub mod holder;
+pub mod init;
+pub mod passphrase;
+pub mod plan;
+pub mod session;
+pub mod sharefile;
+#[cfg(test)]
+mod testing;
+
+pub use canonical::HexBytes;
+pub use passphrase::{Passphrase, PassphraseError};
