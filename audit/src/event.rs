@@ -273,6 +273,8 @@ pub struct CustomerChange {
 }
 
 /// The signed request behind an issue.
+///
+/// Not a hash of it: that would be an unkeyed hash of the identity in its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The customer's name.
@@ -285,8 +287,6 @@ pub struct Request {
     pub nonce: String,
     /// The request's `expires`, unix seconds.
     pub expires: u64,
-    /// SHA-256 of the request's signature base.
-    pub request: Hash,
 }
 
 /// The signed request behind a refusal.
@@ -303,8 +303,6 @@ pub struct RefusedRequest {
     pub nonce: String,
     /// The request's `expires`, unix seconds.
     pub expires: u64,
-    /// SHA-256 of the request's signature base.
-    pub request: Hash,
 }
 
 /// How an event is treated when the log is in trouble.
