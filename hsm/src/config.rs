@@ -40,7 +40,8 @@ pub struct Config {
 }
 
 /// A user of this machine, resolved when the configuration is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct User {
     /// The name or number as written.
     pub name: String,
@@ -107,7 +108,9 @@ impl Config {
             allow_users: raw
                 .allow_users
                 .into_iter()
-                .map(resolve_user)
+                .map(|name| {
+                    User::try_from(name).map_err(|e| Problem(format!("`allow_users`: {e}")))
+                })
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -160,23 +163,25 @@ fn absolute_parent(path: &Path) -> std::io::Result<PathBuf> {
         .map_or_else(|| PathBuf::from("/"), Path::to_path_buf))
 }
 
-/// A decimal user id, or a name of `/etc/passwd`: service users are there, and a process that guards
-/// an HSM should not wait for a directory server.
-fn resolve_user(name: String) -> Result<User, Problem> {
-    if let Ok(uid) = name.parse() {
-        return Ok(User { name, uid });
-    }
-    let passwd = fs::read_to_string("/etc/passwd")
-        .map_err(|e| Problem(format!("cannot look up user `{name}`: /etc/passwd: {e}")))?;
-    let uid = passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next() == Some(&name)).then(|| fields.nth(1)?.parse().ok())?
-    });
-    match uid {
-        Some(uid) => Ok(User { name, uid }),
-        None => Err(Problem(format!(
-            "`allow_users` names `{name}`, which is not in /etc/passwd"
-        ))),
+impl TryFrom<String> for User {
+    type Error = String;
+
+    /// A decimal user id, or a name of `/etc/passwd`: service users are there, and a process that
+    /// guards an HSM should not wait for a directory server.
+    fn try_from(name: String) -> Result<Self, String> {
+        if let Ok(uid) = name.parse() {
+            return Ok(Self { name, uid });
+        }
+        let passwd = fs::read_to_string("/etc/passwd")
+            .map_err(|e| format!("cannot look up user `{name}`: /etc/passwd: {e}"))?;
+        let uid = passwd.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            (fields.next() == Some(&name)).then(|| fields.nth(1)?.parse().ok())?
+        });
+        match uid {
+            Some(uid) => Ok(Self { name, uid }),
+            None => Err(format!("user `{name}` is not in /etc/passwd")),
+        }
     }
 }
 
@@ -247,7 +252,7 @@ mod tests {
         let problem = parse(&GOOD.replace("\"root\"", "\"no-such-user\"")).unwrap_err();
         assert_eq!(
             problem,
-            "`allow_users` names `no-such-user`, which is not in /etc/passwd"
+            "`allow_users`: user `no-such-user` is not in /etc/passwd"
         );
     }
 
