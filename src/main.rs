@@ -11,6 +11,7 @@ mod device;
 mod operator_cli;
 mod proxy;
 mod request;
+mod service;
 mod term;
 
 use std::path::PathBuf;

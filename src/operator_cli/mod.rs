@@ -1,30 +1,10 @@
-//! The operator's command line: status, lock, customers.
+//! The operator's command line: status, lock, customers. Each command is one request on the
+//! operator socket; nothing here touches the state directory or the HSM.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use crate::term::CliResult;
+mod customer;
+pub(crate) mod socket;
+mod status;
 
-/// `dta status`
-#[derive(Debug, clap::Args)]
-pub(crate) struct StatusArgs {}
-
-/// `dta lock`
-#[derive(Debug, clap::Args)]
-pub(crate) struct LockArgs {}
-
-/// `dta customer ...`
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum CustomerCommand {}
-
-/// Runs `dta status`.
-pub(crate) fn run_status(_args: StatusArgs) -> CliResult {
-    Ok(())
-}
-
-/// Runs `dta lock`.
-pub(crate) fn run_lock(_args: LockArgs) -> CliResult {
-    Ok(())
-}
-
-/// Runs `dta customer`.
-pub(crate) fn run_customer(command: CustomerCommand) -> CliResult {
-    match command {}
-}
+pub(crate) use customer::{CustomerCommand, run_customer};
+pub(crate) use status::{LockArgs, StatusArgs, run_lock, run_status};

@@ -1,0 +1,112 @@
+//! Small pieces of HTTP that both processes use: bounded bodies and problem replies.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Body;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
+use hyper::{Response, StatusCode};
+use wire::problem::MEDIA_TYPE;
+use wire::signature::RequestParts;
+use wire::{Problem, ProblemType};
+
+/// A reply whose body is in memory.
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// # Errors
+/// `too-large` beyond the limit (at once, if the length was announced), `malformed` if the body ends early.
+pub(crate) async fn read_body<B>(body: B, limit: usize) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let too_large = || {
+        let detail = format!("the body is longer than the {limit} bytes allowed here");
+        Problem::new(ProblemType::TooLarge, detail)
+    };
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(Problem::new(
+            ProblemType::Malformed,
+            "the body ended before its end",
+        )),
+    }
+}
+
+/// The request line and fields as the signature profile reads them.
+pub(crate) fn request_parts(head: &Parts) -> RequestParts<'_> {
+    RequestParts {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect(),
+    }
+}
+
+/// An unsigned `application/problem+json` reply.
+pub(crate) fn problem_reply(problem: &Problem) -> Reply {
+    reply(
+        problem.status(),
+        MEDIA_TYPE,
+        problem.to_json(),
+        problem.retry_after(),
+    )
+}
+
+/// A reply with a body of the given media type; never to be cached.
+pub(crate) fn reply(
+    status: u16,
+    media_type: &'static str,
+    body: Vec<u8>,
+    retry_after: Option<u32>,
+) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(body)));
+    *reply.status_mut() =
+        StatusCode::from_u16(status).expect("every status here is one of HTTP's own");
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    reply
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_at_the_limit_is_read_and_one_byte_more_is_too_large() {
+        let body = |length: usize| Full::new(Bytes::from(vec![b'x'; length]));
+        assert_eq!(read_body(body(8), 8).await.unwrap().len(), 8);
+        let problem = read_body(body(9), 8).await.unwrap_err();
+        assert_eq!(problem.kind(), ProblemType::TooLarge);
+        assert_eq!(
+            problem.detail(),
+            "the body is longer than the 8 bytes allowed here"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_problem_reply_carries_its_status_type_and_retry_after() {
+        let problem = Problem::new(ProblemType::Sealed, "no quorum yet").with_retry_after(5);
+        let reply = problem_reply(&problem);
+        assert_eq!(reply.status(), 503);
+        assert_eq!(reply.headers()[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(reply.headers()[RETRY_AFTER], "5");
+        let body = read_body(reply.into_body(), 1_000).await.unwrap();
+        assert_eq!(Problem::from_json(&body).unwrap(), problem);
+    }
+}
