@@ -10,6 +10,12 @@ use crate::{
 };
 
 /// `s`, a scalar with `0 < s < r`. Boxed, wiped on drop, neither cloned nor printed.
+///
+/// ```compile_fail,E0599
+/// let secret: mpin::MasterSecret = mpin::MasterSecret::random()?;
+/// let copy = secret.clone();
+/// # Ok::<(), mpin::RandomError>(())
+/// ```
 pub struct MasterSecret<C: Curve = Blst> {
     pub(crate) scalar: Box<Zeroizing<C::Scalar>>,
 }

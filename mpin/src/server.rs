@@ -78,7 +78,16 @@ impl<C: Curve> Verifier<C> {
         })
     }
 
-    /// Takes the third message of a two-pass login and decides it.
+    /// Takes the third message of a two-pass login and decides it. A challenge is good for one
+    /// answer:
+    ///
+    /// ```compile_fail,E0382
+    /// # use mpin::{server::{PendingLogin, Verifier}, LoginPoint};
+    /// # fn guess(verifier: Verifier, pending: PendingLogin, v: [LoginPoint; 2]) {
+    /// let _first = verifier.finish(pending, &v[0]);
+    /// let _second = verifier.finish(pending, &v[1]); // `pending` was moved
+    /// # }
+    /// ```
     pub fn finish(&self, pending: PendingLogin<C>, v: &LoginPoint<C>) -> Login {
         self.decide(&pending.base, &pending.u, &pending.y.scalar, v)
     }
@@ -160,7 +169,8 @@ pub struct OnePassLimits {
 }
 
 /// Accepted one-pass logins of the last `max_age` seconds. Holds no clock: the caller's `now`
-/// drives it, and a `now` that runs backwards forgets nothing.
+/// drives it, and a `now` that runs backwards forgets nothing. A server that restarts has an empty
+/// one: let it refuse one-pass logins for `max_age + max_skew` seconds.
 #[derive(Debug)]
 pub struct ReplayCache {
     limits: OnePassLimits,

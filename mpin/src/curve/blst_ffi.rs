@@ -189,14 +189,21 @@ pub(super) fn g1_deserialize(bytes: &[u8; 96]) -> Result<blst_p1, PointFault> {
 }
 
 fn g1_checked(error: BLST_ERROR, affine: &blst_p1_affine) -> Result<blst_p1, PointFault> {
-    if error != BLST_ERROR::BLST_SUCCESS {
-        return Err(PointFault::NotOnCurve);
-    }
+    check(error)?;
     // SAFETY: reads one point, which a successful decode has written.
     if !unsafe { blst_p1_affine_in_g1(affine) } {
         return Err(PointFault::NotInSubgroup);
     }
     Ok(g1_from_affine(affine))
+}
+
+/// blst itself says of `x = 0`, the points of order 3, that they are outside the subgroup.
+fn check(error: BLST_ERROR) -> Result<(), PointFault> {
+    match error {
+        BLST_ERROR::BLST_SUCCESS => Ok(()),
+        BLST_ERROR::BLST_POINT_NOT_IN_GROUP => Err(PointFault::NotInSubgroup),
+        _ => Err(PointFault::NotOnCurve),
+    }
 }
 
 fn g1_from_affine(affine: &blst_p1_affine) -> blst_p1 {
@@ -267,9 +274,7 @@ pub(super) fn g2_deserialize(bytes: &[u8; 192]) -> Result<blst_p2, PointFault> {
 }
 
 fn g2_checked(error: BLST_ERROR, affine: &blst_p2_affine) -> Result<blst_p2, PointFault> {
-    if error != BLST_ERROR::BLST_SUCCESS {
-        return Err(PointFault::NotOnCurve);
-    }
+    check(error)?;
     // SAFETY: reads one point, which a successful decode has written.
     if !unsafe { blst_p2_affine_in_g2(affine) } {
         return Err(PointFault::NotInSubgroup);
