@@ -191,7 +191,8 @@ impl TimePermitRequest {
         }
         let permits = request.identities.len() * usize::from(request.days);
         if request.proof && permits > MAX_PROVEN_PERMITS {
-            let reason = format!("covers at most {MAX_PROVEN_PERMITS} permits, asked for {permits}");
+            let reason =
+                format!("covers at most {MAX_PROVEN_PERMITS} permits, asked for {permits}");
             return Err(FieldError::new("proof", reason));
         }
         Ok(request)

@@ -286,7 +286,10 @@ fn a_proof_over_more_permits_than_it_can_cover_is_refused() {
     };
     TimePermitRequest::parse(body(false).as_bytes()).unwrap();
     let message = refusal(TimePermitRequest::parse(body(true).as_bytes()));
-    assert_eq!(message, "field `proof`: covers at most 256 permits, asked for 258");
+    assert_eq!(
+        message,
+        "field `proof`: covers at most 256 permits, asked for 258"
+    );
 }
 
 #[test]
