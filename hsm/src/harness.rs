@@ -25,6 +25,7 @@ use std::process::{Child, Command};
 
 use crate::child;
 use crate::client::HsmClient;
+use crate::config::Config;
 use crate::error::HsmError;
 
 /// The test that [`crate::enable_test_server!`] declares.
@@ -49,11 +50,85 @@ macro_rules! enable_test_server {
     };
 }
 
+/// A `dta hsm` process run out of this test binary or by the real executable. Ended on drop.
+#[derive(Debug)]
+pub struct TestServer {
+    process: Child,
+    client: HsmClient,
+}
+
+impl TestServer {
+    /// Serves the token of any `hsm.toml` out of this test binary, with `environment` added.
+    ///
+    /// # Errors
+    /// [`HsmError::Config`], [`HsmError::CannotStart`].
+    pub fn start(config: &Path, environment: &[(OsString, OsString)]) -> Result<Self, HsmError> {
+        let this =
+            std::env::current_exe().map_err(|e| io_error(Path::new("/proc/self/exe"), &e))?;
+        let mut command = Command::new(this);
+        command
+            .arg(SERVER_TEST)
+            .arg("--nocapture")
+            .arg("--test-threads=1");
+        command.env(CONFIG_VARIABLE, config);
+        Self::launch(command, config, environment)
+    }
+
+    /// Runs `exe hsm --config FILE`: the real binary.
+    ///
+    /// # Errors
+    /// As [`TestServer::start`].
+    pub fn start_with(
+        exe: &Path,
+        config: &Path,
+        environment: &[(OsString, OsString)],
+    ) -> Result<Self, HsmError> {
+        let mut command = Command::new(exe);
+        command.arg("hsm").arg("--config").arg(config);
+        Self::launch(command, config, environment)
+    }
+
+    /// A client of the process.
+    pub fn client(&self) -> HsmClient {
+        self.client.clone()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills it as a crash in the vendor's library would.
+    pub fn kill(mut self) {
+        self.process.kill().expect("our own child can be killed");
+        self.process
+            .wait()
+            .expect("our own child can be waited for");
+    }
+
+    fn launch(
+        mut command: Command,
+        config: &Path,
+        environment: &[(OsString, OsString)],
+    ) -> Result<Self, HsmError> {
+        let socket = Config::read(config)?.socket;
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let (process, client) = child::start(command, &socket)?;
+        Ok(Self { process, client })
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        child::stop(&mut self.process);
+    }
+}
+
 /// A token directory of its own, and maybe the process that serves it. Gone on drop.
 #[derive(Debug)]
 pub struct SoftHsm {
-    process: Option<Child>,
-    client: Option<HsmClient>,
+    // Declared before the directory: the process ends before its files go.
+    server: Option<TestServer>,
     label: String,
     directory: tempfile::TempDir,
 }
@@ -83,8 +158,7 @@ impl SoftHsm {
         let label = format!("test-{}", &random_hex()?[..12]);
         make_token(directory.path(), &label)?;
         Ok(Self {
-            process: None,
-            client: None,
+            server: None,
             label,
             directory,
         })
@@ -103,9 +177,17 @@ impl SoftHsm {
     /// # Panics
     /// When none was started.
     pub fn client(&self) -> HsmClient {
-        self.client
-            .clone()
-            .expect("start() or start_with() was called")
+        self.server().client()
+    }
+
+    /// The running process.
+    ///
+    /// # Panics
+    /// When none was started.
+    pub fn server(&self) -> &TestServer {
+        self.server
+            .as_ref()
+            .expect("start(), restart() or start_with() was called")
     }
 
     /// The directory with everything in it.
@@ -151,9 +233,14 @@ impl SoftHsm {
     /// # Errors
     /// [`HsmError::CannotStart`] with what it wrote to standard error.
     pub fn start_with(&mut self, exe: &Path) -> Result<(), HsmError> {
-        let mut command = Command::new(exe);
-        command.arg("hsm").arg("--config").arg(self.config_path());
-        self.launch(command)
+        self.stop();
+        let environment = [self.environment()];
+        self.server = Some(TestServer::start_with(
+            exe,
+            &self.config_path(),
+            &environment,
+        )?);
+        Ok(())
     }
 
     /// Stops the process if it runs and starts it again out of the test binary.
@@ -161,45 +248,21 @@ impl SoftHsm {
     /// # Panics
     /// As [`SoftHsm::start`].
     pub fn restart(&mut self) {
-        let this = std::env::current_exe().expect("a test binary knows its own path");
-        let mut command = Command::new(this);
-        command
-            .arg(SERVER_TEST)
-            .arg("--nocapture")
-            .arg("--test-threads=1");
-        command.env(CONFIG_VARIABLE, self.config_path());
-        self.launch(command)
-            .unwrap_or_else(|e| panic!("{}", explain(&e)));
+        self.stop();
+        let server = TestServer::start(&self.config_path(), &[self.environment()]);
+        self.server = Some(server.unwrap_or_else(|e| panic!("{}", explain(&e))));
     }
 
     /// Kills the process as a crash in the vendor's library would; the token stays.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().expect("our own child can be killed");
-            process.wait().expect("our own child can be waited for");
+        if let Some(server) = self.server.take() {
+            server.kill();
         }
     }
 
-    fn launch(&mut self, mut command: Command) -> Result<(), HsmError> {
-        self.stop();
-        let (name, value) = self.environment();
-        command.env(name, value);
-        let (process, client) = child::start(command, &self.socket())?;
-        self.process = Some(process);
-        self.client = Some(client);
-        Ok(())
-    }
-
-    fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            child::stop(&mut process);
-        }
-    }
-}
-
-impl Drop for SoftHsm {
-    fn drop(&mut self) {
-        self.stop();
+    /// Stops the process in an orderly way; the token stays.
+    pub fn stop(&mut self) {
+        drop(self.server.take());
     }
 }
 
