@@ -1,24 +1,21 @@
-//! The login protocol, both sides, in every suite and on both backends.
+//! Two-pass logins, both sides, in every suite and on both backends.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
+use common::world::{PIN, World, device, permit, today, token, two_pass};
 use common::{plus_small_order, secret};
-use mpin::device::{DatedPermit, Device, DeviceError, Ephemeral, Factors};
-use mpin::server::{Login, LoginError, OnePassLimits, PermitPolicy, ReplayCache, Verifier};
+use mpin::device::{DeviceError, Ephemeral};
+use mpin::server::{Login, LoginError, PermitPolicy, Verifier};
 use mpin::{
-    Challenge, Claim, ClientShare, Curve, Day, DecodeError, Identity, IdentityPoint, LoginPoint,
-    MasterSecret, OnePassLogin, PermitPoint, Pin, ScalarError, ServerShare, Suite, TimePermit,
-    Token,
+    Challenge, Claim, Curve, Day, DecodeError, Identity, IdentityPoint, LoginPoint, Pin,
+    ScalarError, Suite, Token,
 };
 
 on_both_backends!(
     the_right_pin_is_accepted_in_two_passes,
-    the_right_pin_is_accepted_in_one_pass,
     the_right_pin_and_permit_are_accepted_in_two_passes,
-    the_right_pin_and_permit_are_accepted_in_one_pass,
     a_wrong_pin_is_its_own_result,
-    a_wrong_pin_is_its_own_result_in_one_pass,
     a_token_without_the_share_of_one_d_ta_is_refused,
     a_server_without_the_share_of_one_d_ta_accepts_nobody,
     a_permit_without_the_share_of_one_d_ta_is_refused,
@@ -32,143 +29,10 @@ on_both_backends!(
     a_challenge_of_zero_is_refused,
     a_challenge_that_cancels_the_device_is_refused,
     challenges_and_first_messages_are_fresh,
-    a_changed_message_or_time_spoils_a_one_pass_login,
-    a_one_pass_login_outside_its_time_is_refused,
-    a_one_pass_login_is_accepted_once,
-    a_refused_one_pass_login_leaves_no_trace_in_the_cache,
-    a_full_replay_cache_refuses_and_empties_with_time,
     token_and_pin_give_the_share_back,
 );
 
 const SUITE: Suite = Suite::Ro;
-const PIN: u32 = 1234;
-const NOW: u64 = 1_795_200_000;
-
-fn today() -> Day {
-    Day::from_unix_seconds(NOW)
-}
-
-/// Two D-TAs, one user and one server.
-struct World<C: Curve> {
-    suite: Suite,
-    identity: Identity,
-    issuers: [MasterSecret<C>; 2],
-    token: Token<C>,
-    permit: TimePermit<C>,
-}
-
-impl<C: Curve> World<C> {
-    fn new(suite: Suite) -> Self {
-        let identity = Identity::of_mpin_id(b"alice@example.com and 16 byte salt");
-        let issuers = [secret(1), secret(2)];
-        let token = token(suite, &identity, &issuers, PIN);
-        let permit = permit(suite, &identity, today(), &issuers);
-        Self {
-            suite,
-            identity,
-            issuers,
-            token,
-            permit,
-        }
-    }
-
-    fn verifier(&self, policy: PermitPolicy) -> Verifier<C> {
-        let shares = self.issuers.each_ref().map(MasterSecret::server_share);
-        Verifier::new(ServerShare::combine(&shares).unwrap(), policy)
-    }
-
-    fn device(&self, pin: u32) -> Device<C> {
-        device(self.suite, &self.identity, &self.token, pin)
-    }
-
-    fn permitted(&self, pin: u32) -> Device<C> {
-        self.device_with(&self.permit, pin)
-    }
-
-    fn device_with(&self, permit: &TimePermit<C>, pin: u32) -> Device<C> {
-        let pin = Pin::new(pin).unwrap();
-        let factors = Factors {
-            suite: self.suite,
-            identity: &self.identity,
-            token: &self.token,
-            pin: &pin,
-        };
-        Device::with_permit(
-            &factors,
-            &DatedPermit {
-                day: today(),
-                permit,
-            },
-        )
-        .unwrap()
-    }
-}
-
-fn token<C: Curve>(
-    suite: Suite,
-    identity: &Identity,
-    issuers: &[MasterSecret<C>],
-    pin: u32,
-) -> Token<C> {
-    let point = IdentityPoint::hash(suite, identity);
-    let shares: Vec<_> = issuers
-        .iter()
-        .map(|issuer| issuer.client_share(&point))
-        .collect();
-    let share = ClientShare::combine(&shares).unwrap();
-    Token::extract(share, &point, &Pin::new(pin).unwrap()).unwrap()
-}
-
-fn permit<C: Curve>(
-    suite: Suite,
-    identity: &Identity,
-    day: Day,
-    issuers: &[MasterSecret<C>],
-) -> TimePermit<C> {
-    let point = PermitPoint::hash(suite, day, identity);
-    let permits: Vec<_> = issuers
-        .iter()
-        .map(|issuer| issuer.time_permit(&point))
-        .collect();
-    TimePermit::combine(&permits).unwrap()
-}
-
-fn device<C: Curve>(suite: Suite, identity: &Identity, token: &Token<C>, pin: u32) -> Device<C> {
-    let pin = Pin::new(pin).unwrap();
-    Device::without_permit(&Factors {
-        suite,
-        identity,
-        token,
-        pin: &pin,
-    })
-    .unwrap()
-}
-
-/// A two-pass login, every message through its bytes.
-fn two_pass<C: Curve>(device: &Device<C>, verifier: &Verifier<C>) -> Result<Login, LoginError> {
-    let login = device.begin().unwrap();
-    let u = LoginPoint::from_compressed(&login.u().to_compressed()).unwrap();
-    let pending = verifier.open(device.claim(), today(), u)?;
-    let y = Challenge::from_be_bytes(&pending.challenge().to_be_bytes()).unwrap();
-    let v = login.respond(&y).unwrap();
-    Ok(verifier.finish(
-        pending,
-        &LoginPoint::from_compressed(&v.to_compressed()).unwrap(),
-    ))
-}
-
-fn limits() -> OnePassLimits {
-    OnePassLimits {
-        max_age: 60,
-        max_skew: 5,
-        capacity: 100,
-    }
-}
-
-fn one_pass<C: Curve>(device: &Device<C>, verifier: &Verifier<C>) -> Result<Login, LoginError> {
-    let login = device.one_pass(NOW as u32, b"pay 10 to Bob").unwrap();
-    verifier.one_pass(device.claim(), &login, NOW, &mut ReplayCache::new(limits()))
-}
 
 fn the_right_pin_is_accepted_in_two_passes<C: Curve>() {
     for suite in Suite::ALL {
@@ -182,36 +46,12 @@ fn the_right_pin_is_accepted_in_two_passes<C: Curve>() {
     }
 }
 
-fn the_right_pin_is_accepted_in_one_pass<C: Curve>() {
-    for suite in Suite::ALL {
-        let world = World::<C>::new(suite);
-        let verifier = world.verifier(PermitPolicy::NotRequired);
-        assert_eq!(
-            one_pass(&world.device(PIN), &verifier).unwrap(),
-            Login::Accepted,
-            "{suite}"
-        );
-    }
-}
-
 fn the_right_pin_and_permit_are_accepted_in_two_passes<C: Curve>() {
     for suite in Suite::ALL {
         let world = World::<C>::new(suite);
         let verifier = world.verifier(PermitPolicy::Required);
         assert_eq!(
             two_pass(&world.permitted(PIN), &verifier).unwrap(),
-            Login::Accepted,
-            "{suite}"
-        );
-    }
-}
-
-fn the_right_pin_and_permit_are_accepted_in_one_pass<C: Curve>() {
-    for suite in Suite::ALL {
-        let world = World::<C>::new(suite);
-        let verifier = world.verifier(PermitPolicy::Required);
-        assert_eq!(
-            one_pass(&world.permitted(PIN), &verifier).unwrap(),
             Login::Accepted,
             "{suite}"
         );
@@ -231,19 +71,6 @@ fn a_wrong_pin_is_its_own_result<C: Curve>() {
             Login::BadPin
         );
     }
-}
-
-fn a_wrong_pin_is_its_own_result_in_one_pass<C: Curve>() {
-    let world = World::<C>::new(SUITE);
-    let verifier = world.verifier(PermitPolicy::NotRequired);
-    assert_eq!(
-        one_pass(&world.device(PIN + 1), &verifier).unwrap(),
-        Login::BadPin
-    );
-    assert_eq!(
-        one_pass(&world.permitted(PIN + 1), &verifier).unwrap(),
-        Login::BadPin
-    );
 }
 
 fn a_token_without_the_share_of_one_d_ta_is_refused<C: Curve>() {
@@ -276,7 +103,6 @@ fn a_permit_without_the_share_of_one_d_ta_is_refused<C: Curve>() {
     let half = permit(SUITE, &world.identity, today(), &world.issuers[..1]);
     let device = world.device_with(&half, PIN);
     assert_eq!(two_pass(&device, &verifier).unwrap(), Login::BadPin);
-    assert_eq!(one_pass(&device, &verifier).unwrap(), Login::BadPin);
 }
 
 fn the_permit_of_another_identity_is_refused<C: Curve>() {
@@ -315,21 +141,16 @@ fn the_token_of_another_identity_is_refused<C: Curve>() {
 fn a_login_without_a_day_is_refused_where_permits_are_required<C: Curve>() {
     let world = World::<C>::new(SUITE);
     let verifier = world.verifier(PermitPolicy::Required);
-    for result in [
-        two_pass(&world.device(PIN), &verifier),
-        one_pass(&world.device(PIN), &verifier),
-    ] {
-        let error = result.unwrap_err();
-        assert!(matches!(error, LoginError::PermitRequired));
-        assert_eq!(
-            error.to_string(),
-            "a time permit is required, and the login names no day"
-        );
-        assert_eq!(
-            error.remedy(),
-            Some("fetch today's time permit and log in with it")
-        );
-    }
+    let error = two_pass(&world.device(PIN), &verifier).unwrap_err();
+    assert!(matches!(error, LoginError::PermitRequired));
+    assert_eq!(
+        error.to_string(),
+        "a time permit is required, and the login names no day"
+    );
+    assert_eq!(
+        error.remedy(),
+        Some("fetch today's time permit and log in with it")
+    );
 }
 
 fn a_login_that_names_another_day_is_refused<C: Curve>() {
@@ -349,15 +170,6 @@ fn a_login_that_names_another_day_is_refused<C: Curve>() {
             tomorrow.number()
         )
     );
-    let error = verifier
-        .one_pass(
-            device.claim(),
-            &device.one_pass(NOW as u32, b"").unwrap(),
-            NOW + 86_400,
-            &mut ReplayCache::new(limits()),
-        )
-        .unwrap_err();
-    assert!(matches!(error, LoginError::WrongDay { .. }));
 }
 
 fn a_permit_is_looked_at_also_where_none_is_required<C: Curve>() {
@@ -439,102 +251,6 @@ fn challenges_and_first_messages_are_fresh<C: Curve>() {
     // An answer to one challenge does not answer the other.
     let v = first.respond(one.challenge()).unwrap();
     assert_eq!(verifier.finish(other, &v), Login::BadPin);
-}
-
-fn a_changed_message_or_time_spoils_a_one_pass_login<C: Curve>() {
-    let world = World::<C>::new(SUITE);
-    let verifier = world.verifier(PermitPolicy::NotRequired);
-    let device = world.device(PIN);
-    let mut cache = ReplayCache::new(limits());
-    let mut decide = |change: fn(&mut OnePassLogin<C>)| {
-        let mut login = device.one_pass(NOW as u32, b"pay 10 to Bob").unwrap();
-        change(&mut login);
-        verifier
-            .one_pass(device.claim(), &login, NOW, &mut cache)
-            .unwrap()
-    };
-    assert_eq!(decide(|_| {}), Login::Accepted);
-    assert_eq!(
-        decide(|login| login.message = b"pay 99 to Eve".to_vec()),
-        Login::BadPin
-    );
-    assert_eq!(decide(|login| login.time += 1), Login::BadPin);
-    assert_eq!(decide(|login| login.u = login.v), Login::BadPin);
-}
-
-fn a_one_pass_login_outside_its_time_is_refused<C: Curve>() {
-    let world = World::<C>::new(SUITE);
-    let verifier = world.verifier(PermitPolicy::NotRequired);
-    let device = world.device(PIN);
-    let at = |now: u64| {
-        let login = device.one_pass(NOW as u32, b"").unwrap();
-        verifier.one_pass(device.claim(), &login, now, &mut ReplayCache::new(limits()))
-    };
-    assert_eq!(at(NOW + 60).unwrap(), Login::Accepted);
-    assert_eq!(at(NOW - 5).unwrap(), Login::Accepted);
-    let error = at(NOW + 61).unwrap_err();
-    assert!(matches!(error, LoginError::TooOld { by: 1 }));
-    assert_eq!(error.to_string(), "the login is 1 seconds too old");
-    let error = at(NOW - 7).unwrap_err();
-    assert!(matches!(error, LoginError::TooEarly { by: 2 }));
-    assert_eq!(
-        error.remedy(),
-        Some("set the device's clock and log in again")
-    );
-}
-
-fn a_one_pass_login_is_accepted_once<C: Curve>() {
-    let world = World::<C>::new(SUITE);
-    let verifier = world.verifier(PermitPolicy::NotRequired);
-    let device = world.device(PIN);
-    let mut cache = ReplayCache::new(limits());
-    let login = device.one_pass(NOW as u32, b"pay").unwrap();
-    let mut decide =
-        |login: &OnePassLogin<C>, now| verifier.one_pass(device.claim(), login, now, &mut cache);
-    assert_eq!(decide(&login, NOW).unwrap(), Login::Accepted);
-    let error = decide(&login, NOW + 59).unwrap_err();
-    assert!(matches!(error, LoginError::Replayed));
-    assert_eq!(error.to_string(), "the login was used before");
-    let next = device.one_pass(NOW as u32, b"pay").unwrap();
-    assert_eq!(decide(&next, NOW).unwrap(), Login::Accepted);
-}
-
-fn a_refused_one_pass_login_leaves_no_trace_in_the_cache<C: Curve>() {
-    let world = World::<C>::new(SUITE);
-    let verifier = world.verifier(PermitPolicy::NotRequired);
-    let device = world.device(PIN + 1);
-    let mut cache = ReplayCache::new(limits());
-    let login = device.one_pass(NOW as u32, b"").unwrap();
-    for _ in 0..2 {
-        let outcome = verifier
-            .one_pass(device.claim(), &login, NOW, &mut cache)
-            .unwrap();
-        assert_eq!(outcome, Login::BadPin);
-    }
-    assert!(cache.is_empty());
-}
-
-fn a_full_replay_cache_refuses_and_empties_with_time<C: Curve>() {
-    let world = World::<C>::new(SUITE);
-    let verifier = world.verifier(PermitPolicy::NotRequired);
-    let device = world.device(PIN);
-    let mut cache = ReplayCache::new(OnePassLimits {
-        capacity: 1,
-        ..limits()
-    });
-    let mut decide = |now: u64| {
-        let login = device.one_pass(now as u32, b"").unwrap();
-        verifier.one_pass(device.claim(), &login, now, &mut cache)
-    };
-    assert_eq!(decide(NOW).unwrap(), Login::Accepted);
-    let error = decide(NOW + 1).unwrap_err();
-    assert!(matches!(error, LoginError::CacheFull));
-    assert_eq!(
-        error.to_string(),
-        "too many logins at once, none can be remembered"
-    );
-    assert_eq!(decide(NOW + 61).unwrap(), Login::Accepted);
-    assert_eq!(cache.len(), 1);
 }
 
 fn token_and_pin_give_the_share_back<C: Curve>() {

@@ -1,6 +1,8 @@
 //! What the tests of this room share: both backends, vectors, secrets by number.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod world;
+
 use mpin::{Curve, MasterSecret};
 
 /// Runs generic tests on both backends: `tests::blst::NAME` and `tests::zkcrypto::NAME`.
