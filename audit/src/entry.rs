@@ -28,6 +28,14 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// Whether bytes have the form of an entry: canonical JSON with version, index, time and event.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check(bytes: &[u8]) -> Result<(), EntryFault> {
+        decode(bytes).map(|_| ())
+    }
+
     /// The registry's generation, on entries that have one.
     pub fn generation(&self) -> Option<u64> {
         self.envelope.generation?.parse().ok()
@@ -84,9 +92,17 @@ pub(crate) fn encode(event: &Event, index: u64, time: Timestamp) -> Result<Vec<u
     let Ok(Value::Object(mut fields)) = serde_json::to_value(event) else {
         return Err(EncodeError::NotRepresentable);
     };
-    fields.insert("v".to_owned(), VERSION.into());
-    fields.insert("index".to_owned(), index.into());
-    fields.insert("time".to_owned(), time.to_string().into());
+    let own = [
+        ("v", VERSION.into()),
+        ("index", index.into()),
+        ("time", time.to_string().into()),
+    ];
+    for (name, value) in own {
+        // An event whose own field would be overwritten must not be written half.
+        if fields.insert(name.to_owned(), value).is_some() {
+            return Err(EncodeError::NotRepresentable);
+        }
+    }
     let bytes = canonical::write(&fields).map_err(|_| EncodeError::NotRepresentable)?;
     match bytes.len() {
         0..=MAX_ENTRY_BYTES => Ok(bytes),
@@ -183,5 +199,46 @@ impl<'a> Envelope<'a> {
             _ => return,
         };
         *field = Some(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_without_its_own_fields_is_refused() {
+        let good = br#"{"event":"stop","index":0,"time":"2026-11-20T18:48:00.123Z","v":1}"#;
+        assert_eq!(Entry::check(good), Ok(()));
+        let said = |text: &str| Entry::check(text.as_bytes()).map_err(|fault| fault.to_string());
+        let cases = [
+            (
+                r#"{"event":"stop","index":0,"time":"2026-11-20T18:48:00.123Z","v":2}"#,
+                "its version is not 1",
+            ),
+            (
+                r#"{"event":"stop","time":"2026-11-20T18:48:00.123Z","v":1}"#,
+                "it has no index",
+            ),
+            (
+                r#"{"event":"stop","index":-1,"time":"2026-11-20T18:48:00.123Z","v":1}"#,
+                "it has no index",
+            ),
+            (
+                r#"{"event":"stop","index":0,"time":"2026-11-20","v":1}"#,
+                "it has no time such as 2026-11-20T18:48:00.123Z",
+            ),
+            (
+                r#"{"event":"Stop","index":0,"time":"2026-11-20T18:48:00.123Z","v":1}"#,
+                "it has no event name",
+            ),
+            (
+                "{} ",
+                "not canonical JSON at its byte 2: something follows the object",
+            ),
+        ];
+        for (text, message) in cases {
+            assert_eq!(said(text), Err(message.to_owned()), "{text}");
+        }
     }
 }

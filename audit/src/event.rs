@@ -16,7 +16,7 @@ use crate::{Hash, Hex, IdentityTag, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// The first entry of a log: a ceremony made this D-TA.
+    /// A ceremony made this D-TA and its log.
     CeremonyInit {
         /// The hash of the genesis manifest, which is the authority id.
         authority: Hash,
@@ -77,9 +77,10 @@ pub enum Event {
     UnlockShare {
         /// The session's id.
         session: String,
+        /// The index of the share: the holder's slot, from 1. (`index` is the entry's own.)
+        slot: u8,
         /// The holder who signed the envelope.
-        #[serde(flatten)]
-        holder: Participant,
+        holder: String,
         /// `accepted`, `duplicate`, `other-set`, `stale-epoch`, `damaged` or `wrong-holder`.
         verdict: String,
     },

@@ -12,12 +12,14 @@
 mod canonical;
 mod checkpoint;
 mod clock;
+mod clock_watch;
 mod entry;
 mod error;
 mod event;
 mod files;
 mod frame;
 mod hexbytes;
+mod kept;
 mod log;
 mod note;
 mod open;

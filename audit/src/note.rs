@@ -321,3 +321,142 @@ pub enum NoteError {
     #[error("its signature does not verify: it was changed, or another key signed it")]
     WrongSignature,
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+    };
+
+    // The example of golang.org/x/mod/sumdb/note, which the specification grew out of.
+    const GO_KEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    const GO_NOTE: &str = "If you think cryptography is the answer to your problem,\n\
+        then you don't know what your problem is.\n\
+        \n\
+        \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+
+    #[test]
+    fn the_note_of_the_go_implementation_opens() {
+        let key: VerifierKey = GO_KEY.parse().unwrap();
+        assert_eq!(key.to_string(), GO_KEY);
+        assert!(
+            key.open(GO_NOTE)
+                .unwrap()
+                .ends_with("what your problem is.\n")
+        );
+        let others = GO_NOTE.to_owned()
+            + "\u{2014} EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX\
+            +MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ=\n";
+        assert!(
+            key.open(&others).is_ok(),
+            "a signature by an unknown key is ignored"
+        );
+    }
+
+    #[test]
+    fn every_changed_byte_of_a_note_is_refused() {
+        let key: VerifierKey = GO_KEY.parse().unwrap();
+        for at in 0..GO_NOTE.len() {
+            let mut bytes = GO_NOTE.as_bytes().to_vec();
+            bytes[at] ^= 1;
+            let Ok(note) = String::from_utf8(bytes) else {
+                continue;
+            };
+            assert!(key.open(&note).is_err(), "byte {at} changed: {note}");
+        }
+        let unsigned = GO_NOTE.replace("Peter", "Petra");
+        assert_eq!(
+            key.open(&unsigned).unwrap_err().to_string(),
+            "it is not signed by the key of PeterNeumann"
+        );
+        assert_eq!(
+            key.open(&GO_NOTE.replace("answer", "Answer"))
+                .unwrap_err()
+                .to_string(),
+            "its signature does not verify: it was changed, or another key signed it"
+        );
+        assert_eq!(
+            key.open("text\n").unwrap_err().to_string(),
+            "it is not a C2SP signed note"
+        );
+    }
+
+    #[test]
+    fn notes_are_signed_and_opened_with_both_kinds_of_keys() {
+        let origin = Origin::of_authority(&[7; 32]);
+        let text = "dta/log\n0\n";
+        let ed25519 = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap();
+        let public_key = ed25519.public_key().as_ref().try_into().unwrap();
+        let key = VerifierKey::ed25519(origin.clone(), public_key);
+        let note = key
+            .seal(text, ed25519.sign(text.as_bytes()).as_ref())
+            .unwrap();
+        assert_eq!(key.open(&note), Ok(text));
+        assert_eq!(
+            key.to_file().parse::<VerifierKey>(),
+            Err(VerifierKeyError::Form)
+        );
+        assert_eq!(VerifierKey::from_file(&key.to_file()), Ok(key.clone()));
+
+        // Many signatures, so that short and padded halves occur.
+        let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let point = p256.public_key().as_ref().try_into().unwrap();
+        let other = VerifierKey::p256(origin, point).unwrap();
+        for number in 0..600 {
+            let text = format!("dta/log\n{number}\n");
+            let signature = p256.sign(&SystemRandom::new(), text.as_bytes()).unwrap();
+            let note = other.seal(&text, signature.as_ref()).unwrap();
+            assert_eq!(other.open(&note), Ok(text.as_str()));
+        }
+        assert_eq!(VerifierKey::from_file(&other.to_file()), Ok(other.clone()));
+        assert_eq!(other.to_string().parse(), Ok(other.clone()));
+        assert!(other.to_file().starts_with("dta/0707"));
+
+        assert_eq!(key.seal(text, &[0; 64]), Err(NoteError::WrongSignature));
+        assert_eq!(key.seal(text, &[0; 63]), Err(NoteError::WrongSignature));
+        assert!(matches!(other.open(&note), Err(NoteError::Unsigned { .. })));
+    }
+
+    #[test]
+    fn der_integers_take_their_shortest_form() {
+        let mut raw = [0; 64];
+        raw[31] = 0x7f;
+        raw[32] = 0x80;
+        let der = ecdsa_der(&raw);
+        assert_eq!(hex::encode(&der[..8]), "302602017f022100");
+        assert_eq!(der.len(), 2 + 0x26);
+        assert_eq!(hex::encode(ecdsa_der(&[0; 64])), "3006020100020100");
+    }
+
+    #[test]
+    fn a_verifier_key_that_was_changed_is_refused() {
+        let said = |text: &str| VerifierKey::from_file(text).unwrap_err().to_string();
+        assert_eq!(
+            said(&GO_KEY.replace("Peter", "Petra")),
+            "the key id does not belong to name and key: the line was changed"
+        );
+        assert_eq!(
+            said("a b+00000000+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"),
+            "a key name has 1 to 255 bytes and neither spaces nor a plus"
+        );
+        assert_eq!(
+            said("a+00000000+BA=="),
+            "the key type is neither 1 (Ed25519) nor 2 (ECDSA P-256)"
+        );
+        assert_eq!(
+            said("a+00000000+AQ=="),
+            "the bytes are no public key of that type"
+        );
+        let form = "expected a line NAME+KEYID+BASE64, or a name and a PEM public key";
+        for text in ["", "a", "a+00000000+***", "a\nb\n"] {
+            assert_eq!(said(text), form);
+        }
+        assert_eq!(
+            said("-----BEGIN PUBLIC KEY-----\nMA==\n-----END PUBLIC KEY-----\n"),
+            "the PEM public key has no line with the log's name before it"
+        );
+    }
+}

@@ -5,7 +5,7 @@
 //! different from one of its checkpoints, and another log's files are refused.
 
 use std::error::Error;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -14,14 +14,16 @@ use std::time::Instant;
 
 use rustix::fs::FlockOperation;
 
-use crate::files::{self, CHECKPOINT, CheckpointFiles, JOURNAL, RESERVE};
+use crate::clock_watch::ClockWatch;
+use crate::files::{self, CHECKPOINT, JOURNAL, RESERVE};
 use crate::frame;
+use crate::kept::Kept;
 use crate::log::{Checkpoints, seal_checkpoint};
 use crate::reader::{JournalReader, Step};
 use crate::tree::Tree;
 use crate::writer::{Shared, Trouble, Writer};
 use crate::{
-    BurntNonce, Checkpoint, Entry, Event, Log, OpenError, Options, Timestamp, TreeHead, VerifierKey,
+    BadEntry, BurntNonce, Entry, Event, Log, OpenError, Options, Timestamp, TreeHead, VerifierKey,
 };
 
 /// Nonces are kept from opening on if they expire no earlier than this many seconds before it.
@@ -130,14 +132,6 @@ impl Log {
         journal.sync_all().map_err(OpenError::io(&path))?;
         let found = Found::read(&path, key, &kept, visit)?;
         kept.compare(&found)?;
-        if let Some(anchor) = &kept.anchor
-            && anchor.checkpoint.is_none()
-            && found.anchors.contains(&anchor.directory)
-        {
-            return Err(OpenError::AnchorMissing {
-                path: anchor.path.clone(),
-            });
-        }
         let repaired = cut_torn_tail(&journal, &path, &found)?;
         let reserve = directory.join(RESERVE);
         files::fill_reserve(&reserve, options.reserve_bytes).map_err(OpenError::io(&reserve))?;
@@ -185,132 +179,18 @@ fn lock_journal(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// The checkpoints that are kept for this log.
-struct Kept {
-    own: (PathBuf, Checkpoint),
-    anchor: Option<KeptAnchor>,
-}
-
-struct KeptAnchor {
-    /// The directory as entries name it.
-    directory: String,
-    path: PathBuf,
-    checkpoint: Option<Checkpoint>,
-}
-
-impl Kept {
-    fn read(directory: &Path, key: &VerifierKey, options: &Options) -> Result<Self, OpenError> {
-        let path = directory.join(CHECKPOINT);
-        let own = read_checkpoint(&path, key)?
-            .ok_or_else(|| OpenError::Missing { path: path.clone() })?;
-        let anchor = options.anchor_dir.as_ref().map(|directory| {
-            let absolute = fs::canonicalize(directory).map_err(OpenError::io(directory))?;
-            let path = files::anchor_path(directory, key.origin());
-            let checkpoint = read_checkpoint(&path, key)?;
-            let directory = absolute.to_string_lossy().into_owned();
-            Ok(KeptAnchor {
-                directory,
-                path,
-                checkpoint,
-            })
-        });
-        Ok(Self {
-            own: (path, own),
-            anchor: anchor.transpose()?,
-        })
-    }
-
-    fn all(&self) -> impl Iterator<Item = (&Path, &Checkpoint)> {
-        let anchor = self
-            .anchor
-            .iter()
-            .filter_map(|anchor| Some((anchor.path.as_path(), anchor.checkpoint.as_ref()?)));
-        std::iter::once((self.own.0.as_path(), &self.own.1)).chain(anchor)
-    }
-
-    fn compare(&self, found: &Found) -> Result<(), OpenError> {
-        for (path, checkpoint) in self.all() {
-            let path = path.to_owned();
-            let TreeHead { size, root: signed } = checkpoint.head();
-            if size > found.tree.size() {
-                return Err(match &found.torn {
-                    Some(bad) => OpenError::BadEntry(bad.clone()),
-                    None => OpenError::Shorter {
-                        path,
-                        found: found.tree.size(),
-                        signed: size,
-                    },
-                });
-            }
-            let root = found
-                .heads
-                .iter()
-                .find(|head| head.size == size)
-                .map(|head| head.root);
-            match root {
-                Some(found) if found != signed => {
-                    return Err(OpenError::Differs {
-                        path,
-                        size,
-                        found,
-                        signed,
-                    });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts the copy into an anchor directory that is used for the first time; returns the directory
-    /// when an entry has to say so.
-    fn new_anchor(&self, found: &Found) -> Result<Option<String>, OpenError> {
-        let Some(anchor) = &self.anchor else {
-            return Ok(None);
-        };
-        if anchor.checkpoint.is_none() {
-            files::write_atomically(&anchor.path, self.own.1.note().as_bytes())
-                .map_err(OpenError::io(&anchor.path))?;
-        }
-        let said = found.anchors.contains(&anchor.directory);
-        Ok((!said).then(|| anchor.directory.clone()))
-    }
-
-    fn into_files(self) -> CheckpointFiles {
-        let (path, own) = self.own;
-        let note = own.note().to_owned();
-        let anchored = self.anchor.map(|anchor| {
-            let content = anchor
-                .checkpoint
-                .map_or(note, |copy| copy.note().to_owned());
-            (anchor.path, content)
-        });
-        CheckpointFiles::new(path, own, anchored)
-    }
-}
-
-fn read_checkpoint(path: &Path, key: &VerifierKey) -> Result<Option<Checkpoint>, OpenError> {
-    let note = files::read_if_there(path).map_err(OpenError::io(path))?;
-    note.map(|note| Checkpoint::open(&note, key))
-        .transpose()
-        .map_err(|source| OpenError::Checkpoint {
-            path: path.to_owned(),
-            source,
-        })
-}
-
 /// What one reading of the journal finds.
-struct Found {
-    tree: Tree,
+pub(crate) struct Found {
+    pub(crate) tree: Tree,
     /// The tree heads at the sizes of the checkpoints.
-    heads: Vec<TreeHead>,
+    pub(crate) heads: Vec<TreeHead>,
     /// The length of the good part, and of the whole file.
     good: u64,
     length: u64,
-    torn: Option<crate::BadEntry>,
+    pub(crate) torn: Option<BadEntry>,
     last: Timestamp,
     generation: Option<u64>,
-    anchors: Vec<String>,
+    pub(crate) anchors: Vec<String>,
     nonces: Vec<BurntNonce>,
 }
 
@@ -421,7 +301,7 @@ fn start(
         tree: found.tree.clone(),
         last: found.last,
         clock: Arc::clone(&options.clock),
-        baseline: options.clock.now(),
+        watch: ClockWatch(options.clock.now()),
         reserve: reserve.clone(),
         trouble: Trouble::default(),
     };

@@ -13,14 +13,12 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use crate::clock_watch::{ClockFault, ClockWatch};
 use crate::entry::{self, EncodeError};
 use crate::error::is_disk_full;
 use crate::event::Class;
 use crate::tree::Tree;
 use crate::{AppendError, Clock, Event, LogState, Reading, Receipt, Timestamp, frame};
-
-/// How far the wall clock may leave the monotonic clock, in milliseconds.
-const MAX_JUMP_MILLIS: u64 = 5 * 60 * 1000;
 
 /// What the writer and the callers of the log share.
 #[derive(Debug)]
@@ -142,8 +140,7 @@ pub(crate) struct Writer {
     pub(crate) tree: Tree,
     pub(crate) last: Timestamp,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Both clocks as they were when the log was opened.
-    pub(crate) baseline: Reading,
+    pub(crate) watch: ClockWatch,
     pub(crate) reserve: PathBuf,
     pub(crate) trouble: Trouble,
 }
@@ -199,7 +196,7 @@ impl Writer {
 
     fn commit(&mut self, pending: Vec<Pending>) {
         let reading = self.clock.now();
-        let fault = self.clock_fault(reading);
+        let fault = self.watch.fault(reading, self.last);
         let mut batch = self.new_batch();
         let time = self.entry_time(reading, fault);
         match fault {
@@ -242,28 +239,6 @@ impl Writer {
         fault
             .map_or(reading.wall, |fault| fault.expected)
             .max(self.last)
-    }
-
-    fn clock_fault(&self, reading: Reading) -> Option<ClockFault> {
-        let elapsed = reading
-            .monotonic_millis
-            .saturating_sub(self.baseline.monotonic_millis);
-        let expected = self.baseline.wall.unix_millis().saturating_add(elapsed);
-        let wall = reading.wall;
-        if wall.unix_millis().abs_diff(expected) >= MAX_JUMP_MILLIS {
-            let expected = Timestamp::from_unix_millis(expected);
-            return Some(ClockFault {
-                kind: ClockFaultKind::Jumped,
-                wall,
-                expected,
-            });
-        }
-        let behind = ClockFault {
-            kind: ClockFaultKind::Behind,
-            wall,
-            expected: self.last,
-        };
-        (wall < self.last).then_some(behind)
     }
 
     fn refusal(&self, class: Class, clock: Option<ClockFault>) -> Option<AppendError> {
@@ -377,45 +352,6 @@ impl Batch {
     fn fail(self, error: &AppendError) {
         for (pending, _) in self.staged {
             pending.answer.give(Err(error.clone()));
-        }
-    }
-}
-
-/// The wall clock cannot be right.
-#[derive(Clone, Copy)]
-struct ClockFault {
-    kind: ClockFaultKind,
-    wall: Timestamp,
-    expected: Timestamp,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ClockFaultKind {
-    Behind,
-    Jumped,
-}
-
-impl ClockFault {
-    fn error(self) -> AppendError {
-        let Self { wall, expected, .. } = self;
-        match self.kind {
-            ClockFaultKind::Behind => AppendError::ClockBehind {
-                wall,
-                last: expected,
-            },
-            ClockFaultKind::Jumped => AppendError::ClockJumped { wall, expected },
-        }
-    }
-
-    fn event(self) -> Event {
-        let fault = match self.kind {
-            ClockFaultKind::Behind => "behind",
-            ClockFaultKind::Jumped => "jumped",
-        };
-        Event::ClockFault {
-            wall: self.wall,
-            expected: self.expected,
-            fault: fault.to_owned(),
         }
     }
 }
