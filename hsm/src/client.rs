@@ -352,10 +352,7 @@ impl HsmClient {
     }
 
     fn timeout(&self, doing: &str, waited: Duration) -> HsmError {
-        HsmError::Timeout {
-            doing: doing.to_owned(),
-            seconds: waited.as_secs(),
-        }
+        HsmError::timeout(doing, waited)
     }
 
     /// A panic elsewhere cannot leave the connection half used: it is taken out while in use.

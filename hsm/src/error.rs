@@ -5,6 +5,7 @@
 //! secret, a PIN or a plaintext.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -166,12 +167,12 @@ pub enum HsmError {
         limit: usize,
     },
     /// Nothing came back in time.
-    #[error("the HSM did not answer within {seconds} s while {doing}")]
+    #[error("the HSM did not answer within {} s while {doing}", *milliseconds as f64 / 1_000.0)]
     Timeout {
         /// What was being waited for.
         doing: String,
         /// How long was waited.
-        seconds: u64,
+        milliseconds: u64,
     },
     /// The two ends do not speak the same protocol.
     #[error("protocol error between client and dta hsm: {problem}")]
@@ -343,6 +344,16 @@ impl HsmError {
                 | Self::TooLarge { .. }
                 | Self::MechanismUnsupported { .. }
         )
+    }
+}
+
+impl HsmError {
+    pub(crate) fn timeout(doing: &str, waited: Duration) -> Self {
+        let milliseconds = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        Self::Timeout {
+            doing: doing.to_owned(),
+            milliseconds,
+        }
     }
 }
 

@@ -17,14 +17,13 @@
 //! both ends keep in buffers that are zeroised; heads hold nothing secret. A frame that is too
 //! large, too short, of another version or with an unknown field ends the connection.
 
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+mod io;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub(crate) use self::io::{Broken, receive, send};
 use crate::error::HsmError;
 use crate::types::{IV_BYTES, KeyLabel, NodeKey, TAG_BYTES, TokenInfo};
 
@@ -304,100 +303,109 @@ pub fn encode<Head: Serialize>(head: &Head, body: &[u8]) -> Result<Zeroizing<Vec
     Ok(frame)
 }
 
-/// Why no frame came or went.
-#[derive(Debug)]
-pub(crate) enum Broken {
-    /// The peer closed the connection between two frames.
-    Closed,
-    /// It closed or broke the connection within one.
-    Lost,
-    /// The deadline passed.
-    TimedOut,
-    /// What came is not a frame of this protocol.
-    Invalid(HsmError),
-}
-
-/// Sends one frame before `deadline`.
-pub(crate) fn send<Head: Serialize>(
-    stream: &UnixStream,
-    head: &Head,
-    body: &[u8],
-    deadline: Instant,
-) -> Result<(), Broken> {
-    let frame = encode(head, body).map_err(Broken::Invalid)?;
-    let mut unsent = frame.as_slice();
-    while !unsent.is_empty() {
-        stream
-            .set_write_timeout(Some(remaining(deadline)?))
-            .map_err(|_| Broken::Lost)?;
-        match (&mut &*stream).write(unsent) {
-            Ok(0) => return Err(Broken::Lost),
-            Ok(sent) => unsent = &unsent[sent..],
-            Err(e) => retry_or_break(&e)?,
-        }
-    }
-    Ok(())
-}
-
-/// Receives one frame before `deadline`; the caller has seen to it that one is on its way.
-pub(crate) fn receive<Head: DeserializeOwned>(
-    stream: &UnixStream,
-    deadline: Instant,
-) -> Result<Frame<Head>, Broken> {
-    let mut length = [0; LENGTH_BYTES];
-    fill(stream, &mut length, deadline).map_err(|at| match at {
-        (0, Broken::Lost) => Broken::Closed,
-        (_, broken) => broken,
-    })?;
-    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if length > MAX_FRAME_BYTES {
-        return Err(Broken::Invalid(HsmError::TooLarge {
-            what: "the frame".to_owned(),
-            size: length,
-            limit: MAX_FRAME_BYTES,
-        }));
-    }
-    let mut frame = Zeroizing::new(vec![0; length]);
-    fill(stream, &mut frame, deadline).map_err(|(_, broken)| broken)?;
-    parse(&frame).map_err(Broken::Invalid)
-}
-
-/// Fills `buffer`; on failure also says how many bytes had come.
-fn fill(stream: &UnixStream, buffer: &mut [u8], deadline: Instant) -> Result<(), (usize, Broken)> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        let wait = remaining(deadline).map_err(|b| (filled, b))?;
-        stream
-            .set_read_timeout(Some(wait))
-            .map_err(|_| (filled, Broken::Lost))?;
-        match (&mut &*stream).read(&mut buffer[filled..]) {
-            Ok(0) => return Err((filled, Broken::Lost)),
-            Ok(count) => filled += count,
-            Err(e) => retry_or_break(&e).map_err(|b| (filled, b))?,
-        }
-    }
-    Ok(())
-}
-
-fn remaining(deadline: Instant) -> Result<Duration, Broken> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        Err(Broken::TimedOut)
-    } else {
-        Ok(left)
-    }
-}
-
-fn retry_or_break(error: &std::io::Error) -> Result<(), Broken> {
-    match error.kind() {
-        // A timeout shows as WouldBlock; the deadline is looked at before the next attempt.
-        ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(()),
-        _ => Err(Broken::Lost),
-    }
-}
-
 fn protocol(problem: &str) -> HsmError {
     HsmError::Protocol {
         problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn label() -> KeyLabel {
+        "seal-1".parse().unwrap()
+    }
+
+    #[test]
+    fn a_frame_has_the_documented_bytes() {
+        let frame = encode(&Request::Sign { label: label() }, b"message").unwrap();
+        let head = br#"{"op":"sign","label":"seal-1"}"#;
+        let expected = [&[0, 0, 0, 40, 1, 0, 30][..], head, b"message"].concat();
+        assert_eq!(*frame, expected);
+    }
+
+    #[test]
+    fn the_largest_request_fits_a_frame() {
+        let request = Request::Open {
+            label: "x".repeat(64).parse().unwrap(),
+            aad: vec![0xff; MAX_AAD_BYTES],
+            iv: [0xff; IV_BYTES],
+        };
+        let body = vec![7; MAX_BODY_BYTES + TAG_BYTES];
+        request.check_body(&body).unwrap();
+        let frame = encode(&request, &body).unwrap();
+        assert_eq!(parse::<Request>(&frame[4..]).unwrap().head, request);
+        assert_eq!(
+            encode(&request, &[7; MAX_FRAME_BYTES])
+                .unwrap_err()
+                .to_string(),
+            "the frame has 73860 bytes, at most 65536 are allowed"
+        );
+    }
+
+    #[test]
+    fn every_error_crosses_the_protocol_unchanged() {
+        let token = crate::types::TokenId {
+            label: "acme".to_owned(),
+            serial: "7".to_owned(),
+        };
+        let tries = crate::types::PinState::FinalTry;
+        for error in [
+            HsmError::ModuleNotFound {
+                path: "/lib/x.so".into(),
+            },
+            HsmError::NoSuchToken {
+                wanted: "w".to_owned(),
+                present: vec![token.clone()],
+            },
+            HsmError::WrongPin { token, tries },
+            HsmError::DoesNotOpen {
+                label: "seal-1".to_owned(),
+            },
+            HsmError::Timeout {
+                doing: "signing".to_owned(),
+                milliseconds: 1_500,
+            },
+            HsmError::Busy { limit: 64 },
+        ] {
+            let reply = Reply::Failed { error };
+            let frame = encode(&reply, &[]).unwrap();
+            assert_eq!(parse::<Reply>(&frame[4..]).unwrap().head, reply);
+        }
+    }
+
+    #[test]
+    fn a_body_is_never_printed() {
+        let frame = encode(&Reply::Bytes {}, b"secret").unwrap();
+        let parsed = parse::<Reply>(&frame[4..]).unwrap();
+        assert_eq!(
+            format!("{parsed:?}"),
+            "Frame { head: Bytes, body: Body(6 bytes) }"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn what_is_encoded_is_parsed(aad: Vec<u8>, iv: [u8; IV_BYTES], body: Vec<u8>) {
+            let request = Request::Open { label: label(), aad, iv };
+            let frame = encode(&request, &body).unwrap();
+            let parsed = parse::<Request>(&frame[4..]).unwrap();
+            prop_assert_eq!(parsed.head, request);
+            prop_assert_eq!(parsed.body.as_bytes(), body);
+        }
+
+        #[test]
+        fn garbage_is_refused_and_never_panics(bytes: Vec<u8>, start in 0_usize..40) {
+            let mut frame = encode(&Request::Sign { label: label() }, b"").unwrap()[4..].to_vec();
+            frame.truncate(start);
+            frame.extend(bytes);
+            let _ = parse::<Request>(&frame);
+            let _ = parse::<Reply>(&frame);
+        }
     }
 }

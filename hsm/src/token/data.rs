@@ -33,15 +33,7 @@ pub(super) fn put(login: &Login, label: &KeyLabel, bytes: &[u8]) -> Result<(), F
         .max()
         .unwrap_or(0)
         + 1;
-    session.create_object(&[
-        Attribute::Class(ObjectClass::DATA),
-        Attribute::Token(true),
-        Attribute::Private(true),
-        Attribute::Modifiable(false),
-        Attribute::Application(format!("dta:{number}").into()),
-        Attribute::Label(label.as_str().into()),
-        Attribute::Value(bytes.into()),
-    ])?;
+    create(login, label, number, bytes)?;
     if get(login, label)? != bytes {
         let problem = format!(
             "the data object {:?} reads back other than written",
@@ -52,6 +44,25 @@ pub(super) fn put(login: &Login, label: &KeyLabel, bytes: &[u8]) -> Result<(), F
     for version in earlier {
         session.destroy_object(version.object)?;
     }
+    Ok(())
+}
+
+/// Makes version `number` beside any other.
+pub(super) fn create(
+    login: &Login,
+    label: &KeyLabel,
+    number: u64,
+    bytes: &[u8],
+) -> Result<(), Fault> {
+    login.session.create_object(&[
+        Attribute::Class(ObjectClass::DATA),
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Modifiable(false),
+        Attribute::Application(format!("dta:{number}").into()),
+        Attribute::Label(label.as_str().into()),
+        Attribute::Value(bytes.into()),
+    ])?;
     Ok(())
 }
 

@@ -16,6 +16,8 @@ mod nodekey;
 mod queue;
 mod rawinfo;
 mod sealing;
+#[cfg(all(test, feature = "harness"))]
+mod tests;
 
 use std::time::Duration;
 
@@ -190,13 +192,12 @@ impl Token {
         on_loss: OnLoss,
         work: impl Fn(&mut Login, &Module) -> Result<T, Fault>,
     ) -> Result<T, HsmError> {
-        let mut state = self
-            .state
-            .take(QUEUE_WITHIN)
-            .ok_or_else(|| HsmError::Timeout {
-                doing: "waiting for an earlier PKCS#11 call to return".to_owned(),
-                seconds: QUEUE_WITHIN.as_secs(),
-            })?;
+        let mut state = self.state.take(QUEUE_WITHIN).ok_or_else(|| {
+            HsmError::timeout(
+                "waiting for an earlier PKCS#11 call to return",
+                QUEUE_WITHIN,
+            )
+        })?;
         let was_logged_in = state.login.is_some();
         let error = match self.attempt(&mut state, &work) {
             Ok(value) => return Ok(value),

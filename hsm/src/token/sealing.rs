@@ -206,7 +206,7 @@ fn wants_parts(login: &Login, error: &Error) -> bool {
 }
 
 /// The refused call is still active in the old session; the login is per process and stays.
-fn call_in_parts(login: &mut Login) -> Result<(), Fault> {
+pub(super) fn call_in_parts(login: &mut Login) -> Result<(), Fault> {
     login.session = login.pkcs11.open_rw_session(login.slot)?;
     login.gcm = GcmCalls::InParts;
     Ok(())
