@@ -285,6 +285,12 @@ impl OpenError {
 /// A log did not verify, or could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
+    /// The journal or a checkpoint is not there.
+    #[error("{} is missing", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file cannot be read.
     #[error("{} cannot be read", path.display())]
     Io {
@@ -361,7 +367,9 @@ impl VerifyError {
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::Io { .. } => Some("check the path and the permissions"),
-            Self::Header { .. } => Some("give the directory that holds `journal` and `checkpoint`"),
+            Self::Missing { .. } | Self::Header { .. } => {
+                Some("give the directory that holds `journal` and `checkpoint`")
+            }
             Self::OtherOrigin { .. } | Self::Checkpoint { .. } => {
                 Some("check that log and verifier key belong to the same authority")
             }
@@ -377,9 +385,10 @@ impl VerifyError {
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            path: path.into(),
-            source,
+        let path = path.into();
+        move |source| match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            _ => Self::Io { path, source },
         }
     }
 

@@ -4,8 +4,11 @@
 mod common;
 
 use std::fs;
+use std::ops::ControlFlow;
 
-use audit::{Event, OpenError, VerifyError, VerifyOptions, VerifyReport, verify};
+use audit::{
+    Event, Filter, OpenError, Timestamp, VerifyError, VerifyOptions, VerifyReport, show, verify,
+};
 use common::*;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -337,4 +340,79 @@ fn the_last_signed_entry_is_never_repaired_away() {
         error.to_string().ends_with("the file ends inside it"),
         "{error}"
     );
+}
+
+#[test]
+fn a_missing_file_is_a_verdict_and_an_unreadable_one_is_not() {
+    let place = Place::filled(2, 0);
+    for name in ["journal", "checkpoint"] {
+        let copy = place.copy();
+        fs::remove_file(copy.path(name)).unwrap();
+        let error = check(&copy).unwrap_err();
+        assert!(
+            error.to_string().ends_with(&format!("{name} is missing")),
+            "{error}"
+        );
+        assert!(error.is_verdict());
+        fs::create_dir(copy.path(name)).unwrap();
+        assert!(!check(&copy).unwrap_err().is_verdict());
+    }
+}
+
+#[test]
+fn showing_filters_by_event_customer_and_time() {
+    let place = Place::new();
+    let log = place.create();
+    log.append_blocking(client_share(0)).unwrap();
+    log.append_blocking(Event::CustomerAdded(customer_change("globex", 1)))
+        .unwrap();
+    let last = log.append_blocking(locked()).unwrap();
+    drop(log);
+    let shown = |filter: Filter| {
+        let mut indexes = Vec::new();
+        show(&place.dir(), &filter, |entry| {
+            indexes.push(entry.index);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        indexes
+    };
+    let all = Filter::default;
+    assert_eq!(shown(all()), [0, 1, 2]);
+    assert_eq!(
+        shown(Filter {
+            event: Some("locked".to_owned()),
+            ..all()
+        }),
+        [2]
+    );
+    assert_eq!(
+        shown(Filter {
+            customer: Some("globex".to_owned()),
+            ..all()
+        }),
+        [1]
+    );
+    assert!(
+        shown(Filter {
+            since: Some(last.time),
+            ..all()
+        })
+        .ends_with(&[2])
+    );
+    let later = Timestamp::from_unix_millis(last.time.unix_millis() + 1);
+    assert_eq!(
+        shown(Filter {
+            since: Some(later),
+            ..all()
+        }),
+        [0_u64; 0]
+    );
+    let mut count = 0;
+    show(&place.dir(), &all(), |_| {
+        count += 1;
+        ControlFlow::Break(())
+    })
+    .unwrap();
+    assert_eq!(count, 1);
 }
