@@ -1,0 +1,15 @@
+//! The whole system: real processes, real sockets, a real PKCS#11 token.
+//!
+//! One binary, so that it is linked once; each module is one subject. Every test has a D-TA of its own
+//! and they run in parallel.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+mod audit_log;
+mod hsm_faults;
+mod requests;
+mod secrets;
+mod state_faults;
+mod unlock;
+mod whole_path;
