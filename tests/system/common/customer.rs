@@ -7,7 +7,7 @@ use serde_json::Value;
 use wire::keys::SigningKey;
 use wire::signature::{RequestToSign, Stamp, sign_request};
 
-use super::http::{Answer, exchange};
+use super::http::{Answer, Connection};
 use super::process::{Ran, run};
 use super::{Dta, write_private};
 
@@ -119,21 +119,24 @@ impl Customer {
 /// Sends a draft with exactly these header fields.
 #[track_caller]
 pub fn send_with(dta: &Dta, draft: &Draft, fields: &[(String, String)]) -> Answer {
+    let mut connection = Connection::open(&dta.ca_pem, dta.port).expect("a TLS connection");
+    connection.exchange(&head(draft, fields), &draft.body).expect("an answer")
+}
+
+/// The head of an HTTP/1.1 request with exactly these header fields besides `host` and the length.
+pub fn head(draft: &Draft, fields: &[(String, String)]) -> String {
     let target = match &draft.query {
         Some(query) => format!("{}?{query}", draft.path),
         None => draft.path.clone(),
     };
-    let mut head = format!(
-        "{} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n",
-        draft.method,
-        dta.public_authority(),
-        draft.body.len(),
-    );
+    let (method, host, length) = (draft.method, &draft.public_authority, draft.body.len());
+    let mut head =
+        format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n");
     for (name, value) in fields {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    exchange(&dta.ca_pem, dta.port, &head, &draft.body).expect("an answer")
+    head
 }
 
 /// Seconds since 1970.

@@ -2,7 +2,7 @@
 //!
 //! The tests send requests that no well-behaved library would, so they write them out by hand.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,56 +38,65 @@ impl Answer {
     }
 }
 
-/// Connects to `127.0.0.1:port`, sends `head` and `body` and reads the answer to its end.
-pub fn exchange(ca_pem: &str, port: u16, head: &str, body: &[u8]) -> std::io::Result<Answer> {
-    let mut roots = RootCertStore::empty();
-    let ca = CertificateDer::from_pem_slice(ca_pem.as_bytes()).expect("our own CA is PEM");
-    roots.add(ca).expect("our own CA is a certificate");
-    let config = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").expect("a valid name");
-    let connection =
-        ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
-    let socket = TcpStream::connect(("127.0.0.1", port))?;
-    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
-    let mut stream = StreamOwned::new(connection, socket);
-    stream.write_all(head.as_bytes())?;
-    // A server may refuse a large body before it has read all of it.
-    let _ = stream.write_all(body);
-    let _ = stream.flush();
-    let mut bytes = Vec::new();
-    match stream.read_to_end(&mut bytes) {
-        Ok(_) => {}
-        Err(_) if !bytes.is_empty() => {}
-        Err(error) => return Err(error),
-    }
-    parse(&bytes)
-}
+/// A TLS connection to a proxy, kept open from one exchange to the next.
+pub struct Connection(BufReader<StreamOwned<ClientConnection, TcpStream>>);
 
-fn parse(bytes: &[u8]) -> std::io::Result<Answer> {
-    let end = bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .ok_or_else(|| std::io::Error::other("no complete head"))?;
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1))
-        .and_then(|code| code.parse().ok())
-        .ok_or_else(|| std::io::Error::other("no status line"))?;
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
-    let length = headers
-        .iter()
-        .find(|(name, _)| name == "content-length")
-        .and_then(|(_, value)| value.parse::<usize>().ok());
-    let mut body = bytes[end + 4..].to_vec();
-    if let Some(length) = length {
-        body.truncate(length);
+impl Connection {
+    /// Connects to `127.0.0.1:port`, trusting this CA alone.
+    pub fn open(ca_pem: &str, port: u16) -> std::io::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        let ca = CertificateDer::from_pem_slice(ca_pem.as_bytes()).expect("our own CA is PEM");
+        roots.add(ca).expect("our own CA is a certificate");
+        let config = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a valid name");
+        let connection =
+            ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
+        let socket = TcpStream::connect(("127.0.0.1", port))?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Self(BufReader::new(StreamOwned::new(connection, socket))))
     }
-    Ok(Answer { status, headers, body })
+
+    /// Sends these bytes and reads one answer.
+    pub fn exchange(&mut self, head: &str, body: &[u8]) -> std::io::Result<Answer> {
+        let stream = self.0.get_mut();
+        let message = [head.as_bytes(), body].concat();
+        // A server may refuse a large body before it has read all of it; its answer still counts.
+        let _ = stream.write_all(&message).and_then(|()| stream.flush());
+        self.read_answer()
+    }
+
+    fn read_answer(&mut self) -> std::io::Result<Answer> {
+        let status = self
+            .read_line()?
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .ok_or_else(|| std::io::Error::other("no status line"))?;
+        let mut headers = Vec::new();
+        loop {
+            let line = self.read_line()?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let length = headers
+            .iter()
+            .find(|(name, _)| name == "content-length")
+            .and_then(|(_, value)| value.parse().ok())
+            .ok_or_else(|| std::io::Error::other("no content-length"))?;
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body)?;
+        Ok(Answer { status, headers, body })
+    }
+
+    fn read_line(&mut self) -> std::io::Result<String> {
+        let mut line = String::new();
+        if self.0.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        line.truncate(line.trim_end().len());
+        Ok(line)
+    }
 }
