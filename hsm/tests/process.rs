@@ -344,7 +344,7 @@ fn foreign_peer() {
 fn as_nobody(softhsm: &SoftHsm) -> String {
     // The build directory may be closed to others; the temporary directory is not.
     let exe = softhsm.directory().join("peer");
-    fs::copy(std::env::current_exe().unwrap(), &exe).unwrap();
+    install(&std::env::current_exe().unwrap(), &exe, "0755");
     let output = Command::new(&exe)
         .args(["foreign_peer", "--exact", "--nocapture"])
         .env(PEER_VARIABLE, softhsm.socket())
@@ -381,8 +381,20 @@ fn executable(softhsm: &SoftHsm) -> PathBuf {
 }
 
 fn write_script(path: &Path, line: &str) {
-    fs::write(path, format!("#!/bin/sh\n{line}\n")).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+    let draft = path.with_extension("draft");
+    fs::write(&draft, format!("#!/bin/sh\n{line}\n")).unwrap();
+    install(&draft, path, "0700");
+}
+
+/// Another process writes the executable: were it this one, a child that another test starts at the
+/// same moment could still hold it open for writing, and it would be "text file busy".
+fn install(from: &Path, to: &Path, mode: &str) {
+    let status = Command::new("install")
+        .args(["-m", mode])
+        .args([from, to])
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
 
 fn greeted(socket: &Path) -> UnixStream {

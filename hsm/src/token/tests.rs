@@ -159,6 +159,25 @@ fn of_two_versions_of_a_data_object_the_higher_counts_and_the_next_write_clears_
 }
 
 #[test]
+fn a_refused_pin_is_not_offered_again_even_if_it_would_be_right_by_now() {
+    let test = "a_refused_pin_is_not_offered_again_even_if_it_would_be_right_by_now";
+    with_token(test, |token| {
+        let directory = token.config.socket.parent().unwrap();
+        let pin_file = directory.join("pin");
+        std::fs::write(&pin_file, "00000").unwrap();
+        let refused = token.ping().unwrap_err();
+        assert!(matches!(refused, HsmError::WrongPin { .. }), "{refused}");
+
+        let so_pin = std::fs::read_to_string(directory.join("so-pin")).unwrap();
+        set_user_pin(token, &so_pin, "00000");
+        assert_eq!(token.ping().unwrap_err(), refused);
+        set_user_pin(token, &so_pin, "11111");
+        std::fs::write(&pin_file, "11111").unwrap();
+        token.ping().unwrap();
+    });
+}
+
+#[test]
 fn a_module_path_that_is_a_directory_is_not_loadable() {
     let problem = Module::load(Path::new("/tmp")).err().map(|e| e.to_string());
     assert!(
@@ -176,4 +195,16 @@ fn set_calls(token: &Token, calls: GcmCalls) {
             Ok(())
         })
         .unwrap();
+}
+
+/// As the security officer does with the vendor's tool.
+fn set_user_pin(token: &Token, so_pin: &str, pin: &str) {
+    let state = token.state.take(QUEUE_WITHIN).unwrap();
+    let module = state.module.as_ref().unwrap();
+    let (slot, _) = module.find_token(&token.config).unwrap();
+    let session = module.library().open_rw_session(slot).unwrap();
+    session
+        .login(UserType::So, Some(&so_pin.to_owned().into()))
+        .unwrap();
+    session.init_pin(&pin.to_owned().into()).unwrap();
 }
