@@ -1,1 +1,44 @@
-//! The state directory: two-lock seal, sealed keys, manifests, registry, exclusive lock.
+//! The state directory of a D-TA: what must survive, and what guards it.
+//!
+//! One directory with one SQLite file, `state.db`, under an exclusive lock. It holds the manifest
+//! chain, the wraps of `k_hsm`, every customer's sealed master secrets, signing keys and policy, and
+//! the sealed audit log key. [`StateDir`] reads and changes it; [`SealingKey`] is the key made of both
+//! locks, and whatever may only be done while unlocked asks for a reference to it; [`Registry`] is the
+//! plain picture of customers and keys that the authority keeps in memory.
+//!
+//! What it refuses: a second process in the same directory, a directory that others can enter, a
+//! database of a newer schema or with objects that do not belong, an older copy of the database, a
+//! row that was added, changed or removed by hand, and to overwrite a genesis.
+//!
+//! It holds no audit log and speaks to the HSM only to wrap and to open `k_hsm`.
+#![forbid(unsafe_code)]
+
+mod anchor;
+mod change;
+mod customer;
+mod db;
+mod dir;
+mod error;
+mod khsm;
+mod locked;
+mod mac;
+mod policy;
+mod registry;
+mod seal;
+#[cfg(test)]
+mod testing;
+
+pub use anchor::{AnchorCheck, AnchorError, AnchorObject};
+pub use change::{Change, ChangeError, NewCustomer, NewMasterKey, NewSigningKey};
+pub use customer::{
+    Customer, CustomerId, CustomerIdError, CustomerStatus, KeyAlgorithm, KeyId, KeyIdError,
+    KeyState, KeyValidity, KeyVersion, KeyVersionError, MasterKey, PublicKeyError, Role,
+    SigningKey, UnknownName,
+};
+pub use dir::{GenerationCheck, Genesis, StateDir};
+pub use error::StateError;
+pub use khsm::{KHsm, OpenKHsmError, Wrap, open_k_hsm, wrap_k_hsm};
+pub use locked::LockMemoryError;
+pub use policy::{Operation, PermitWindow, Policy, PolicyError};
+pub use registry::Registry;
+pub use seal::{SealContext, SealError, SealedSecret, SealingKey};
