@@ -11,6 +11,7 @@
 
 mod connection;
 mod listener;
+mod supervisor;
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -41,6 +42,7 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 /// reason not to start.
 pub fn run_process(config_path: &Path) -> Result<(), HsmError> {
     let config = Config::read(config_path)?;
+    forbid_core_dumps()?;
     let mut shutdown = Shutdown::on_signals()?;
     if std::env::var_os(LIFETIME_VARIABLE).is_some_and(|value| value == "stdin") {
         shutdown.also_when_stdin_closes()?;
@@ -61,9 +63,11 @@ pub fn run(config: &Config, shutdown: &Shutdown) -> Result<(), HsmError> {
     }
     let connections = Arc::new(Connections::new(token, config));
     tracing::info!(socket = %config.socket.display(), "dta hsm is ready");
+    supervisor::tell("READY=1");
     while shutdown.wait_for(listener.as_fd()) {
         accept(&listener, &connections);
     }
+    supervisor::tell("STOPPING=1");
     tracing::info!("dta hsm is stopping");
     // A socket file that somebody else removed is as good as removed.
     let _ = fs::remove_file(&config.socket);
@@ -72,6 +76,22 @@ pub fn run(config: &Config, shutdown: &Shutdown) -> Result<(), HsmError> {
         tracing::warn!("requests were still being worked on when dta hsm stopped");
     }
     Ok(())
+}
+
+/// PIN and opened keys pass through this process: neither a core file nor a debugger of the same user
+/// shall see them.
+fn forbid_core_dumps() -> Result<(), HsmError> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let nothing = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let forbidden = setrlimit(Resource::Core, nothing)
+        .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    forbidden.map_err(|e| HsmError::Io {
+        path: "dta hsm".into(),
+        problem: format!("cannot forbid core dumps: {e}"),
+    })
 }
 
 fn accept(listener: &UnixListener, connections: &Arc<Connections>) {
