@@ -1,6 +1,7 @@
 //! What a customer asks for: from one D-TA, or from all in parallel and then combined.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use futures_util::future::join_all;
 use mpin::{ClientShare, Commitment, ServerShare, TimePermit};
@@ -190,6 +191,13 @@ impl Client {
             }
         }
         all.ok_or(DtaError::OtherPermits)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.names().collect();
+        write!(f, "Client({})", names.join(", "))
     }
 }
 
