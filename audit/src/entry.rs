@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::canonical::{self, NotCanonical};
-use crate::{Event, Timestamp};
+use crate::{BurntNonce, Event, Timestamp};
 
 /// The longest entry, in bytes: tiles store the length in 16 bits.
 pub const MAX_ENTRY_BYTES: usize = 65_535;
@@ -67,17 +67,6 @@ impl Entry<'_> {
     pub fn fields(&self) -> Map<String, Value> {
         serde_json::from_slice(self.bytes).expect("the checker accepts nothing but JSON objects")
     }
-}
-
-/// A nonce that was used once and must not be used again until it has expired.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BurntNonce {
-    /// The id of the signing key.
-    pub keyid: String,
-    /// The nonce.
-    pub nonce: String,
-    /// The request's `expires`, unix seconds.
-    pub expires: u64,
 }
 
 /// An entry cannot be written.

@@ -70,12 +70,11 @@ pub(crate) fn fill_reserve(path: &Path, bytes: u64) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The latest checkpoint, and where it is kept.
+/// Where the latest checkpoint is kept.
 #[derive(Debug)]
 pub(crate) struct CheckpointFiles {
     own: PathBuf,
     anchor: Option<Anchor>,
-    last: Checkpoint,
 }
 
 #[derive(Debug)]
@@ -86,19 +85,14 @@ struct Anchor {
 
 impl CheckpointFiles {
     /// The files as they were found: `anchored` is the content of the copy.
-    pub(crate) fn new(own: PathBuf, last: Checkpoint, anchored: Option<(PathBuf, String)>) -> Self {
+    pub(crate) fn new(own: PathBuf, anchored: Option<(PathBuf, String)>) -> Self {
         let anchor = anchored.map(|(path, content)| Anchor { path, content });
-        Self { own, anchor, last }
-    }
-
-    /// The latest checkpoint that is kept in all places.
-    pub(crate) fn last(&self) -> &Checkpoint {
-        &self.last
+        Self { own, anchor }
     }
 
     /// Writes a new checkpoint to all places. The copy in the anchor directory is replaced only if it
     /// is the one that was put there last.
-    pub(crate) fn store(&mut self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
+    pub(crate) fn store(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             |source| CheckpointError::Write { path, source }
@@ -117,7 +111,6 @@ impl CheckpointFiles {
             write_atomically(&anchor.path, note.as_bytes()).map_err(failed(&anchor.path))?;
             note.clone_into(&mut anchor.content);
         }
-        self.last = checkpoint;
         Ok(())
     }
 }

@@ -115,16 +115,13 @@ impl Kept {
     }
 
     /// Goes on from here.
-    pub(crate) fn into_files(self) -> CheckpointFiles {
+    pub(crate) fn into_files(self) -> (CheckpointFiles, Checkpoint) {
         let (path, own) = self.own;
-        let note = own.note().to_owned();
         let anchored = self.anchor.map(|anchor| {
-            let content = anchor
-                .checkpoint
-                .map_or(note, |copy| copy.note().to_owned());
+            let content = anchor.checkpoint.as_ref().unwrap_or(&own).note().to_owned();
             (anchor.path, content)
         });
-        CheckpointFiles::new(path, own, anchored)
+        (CheckpointFiles::new(path, anchored), own)
     }
 }
 

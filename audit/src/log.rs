@@ -96,16 +96,19 @@ pub struct Statistics {
 pub struct Log {
     pub(crate) shared: Arc<Shared>,
     pub(crate) writer: Option<JoinHandle<()>>,
-    pub(crate) checkpoints: Mutex<Checkpoints>,
+    /// Held while a checkpoint is signed and written.
+    pub(crate) files: Mutex<CheckpointFiles>,
+    /// Held for moments only: a request reads it while the HSM signs.
+    pub(crate) latest: Mutex<Latest>,
     pub(crate) key: VerifierKey,
     pub(crate) max_wait: Duration,
     pub(crate) checkpoint_every: Duration,
 }
 
-/// The checkpoint that is kept, and when the last one was tried.
+/// The latest checkpoint that is kept, and when the last one was tried.
 #[derive(Debug)]
-pub(crate) struct Checkpoints {
-    pub(crate) files: CheckpointFiles,
+pub(crate) struct Latest {
+    pub(crate) checkpoint: Checkpoint,
     pub(crate) tried: Option<Instant>,
 }
 
@@ -156,12 +159,13 @@ impl Log {
     /// The tree head to sign, when there are entries after the last checkpoint and the last attempt
     /// is at least a second ago.
     pub fn checkpoint_due(&self) -> Option<TreeHead> {
-        let checkpoints = lock(&self.checkpoints);
-        let waited = checkpoints
+        let latest = lock(&self.latest);
+        let waited = latest
             .tried
             .is_none_or(|tried| tried.elapsed() >= self.checkpoint_every);
-        let signed = checkpoints.files.last().head().size;
-        (waited && self.shared.committed().tree.size() > signed).then(|| self.tree_head())
+        let signed = latest.checkpoint.head().size;
+        let head = self.tree_head();
+        (waited && head.size > signed).then_some(head)
     }
 
     /// Signs the present tree head and keeps it as the latest checkpoint, here and in the anchor
@@ -179,11 +183,12 @@ impl Log {
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let mut checkpoints = lock(&self.checkpoints);
+        let mut files = lock(&self.files);
         let now = Instant::now();
-        checkpoints.tried = Some(now);
+        lock(&self.latest).tried = Some(now);
         let checkpoint = seal_checkpoint(self.tree_head(), &self.key, sign)?;
-        checkpoints.files.store(checkpoint.clone())?;
+        files.store(&checkpoint)?;
+        lock(&self.latest).checkpoint = checkpoint.clone();
         let mut committed = self.shared.committed();
         let all_signed = committed.tree.size() == checkpoint.head().size;
         committed.unsigned_since = (!all_signed).then_some(now);
@@ -192,7 +197,7 @@ impl Log {
 
     /// The latest checkpoint, to be named in replies and unlock sessions.
     pub fn last_checkpoint(&self) -> Checkpoint {
-        lock(&self.checkpoints).files.last().clone()
+        lock(&self.latest).checkpoint.clone()
     }
 
     /// For how long there have been entries that no checkpoint covers; zero when there are none.

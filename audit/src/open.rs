@@ -18,16 +18,14 @@ use crate::clock_watch::ClockWatch;
 use crate::files::{self, CHECKPOINT, JOURNAL, RESERVE};
 use crate::frame;
 use crate::kept::Kept;
-use crate::log::{Checkpoints, seal_checkpoint};
+use crate::log::{Latest, seal_checkpoint};
+use crate::nonces::RecentNonces;
 use crate::reader::{JournalReader, Step};
 use crate::tree::Tree;
 use crate::writer::{Shared, Trouble, Writer};
 use crate::{
     BadEntry, BurntNonce, Entry, Event, Log, OpenError, Options, Timestamp, TreeHead, VerifierKey,
 };
-
-/// Nonces are kept from opening on if they expire no earlier than this many seconds before it.
-const NONCE_MARGIN_SECONDS: u64 = 600;
 
 /// What was found in a log that was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +51,7 @@ pub struct Repair {
 
 impl Recovered {
     /// The nonces of logged requests that expire at `since` (unix seconds) or later. Nonces that
-    /// expired more than ten minutes before the log was opened are not kept.
+    /// expired more than ten minutes before the last entry are not kept.
     pub fn recent_nonces(&self, since: u64) -> impl Iterator<Item = &BurntNonce> {
         self.nonces
             .iter()
@@ -130,7 +128,13 @@ impl Log {
         let kept = Kept::read(directory, key, &options)?;
         // Bytes that a killed process wrote and never synced are made durable before they count.
         journal.sync_all().map_err(OpenError::io(&path))?;
-        let found = Found::read(&path, key, &kept, visit)?;
+        let found = Found::read(
+            &path,
+            key,
+            &kept,
+            RecentNonces::new(options.clock.now().wall),
+            visit,
+        )?;
         kept.compare(&found)?;
         let repaired = cut_torn_tail(&journal, &path, &found)?;
         let reserve = directory.join(RESERVE);
@@ -140,7 +144,7 @@ impl Log {
             size: found.tree.size(),
             generation: found.generation,
             repaired,
-            nonces: found.nonces_at(&options),
+            nonces: found.nonces.clone(),
         };
         let log = start(journal, &found, kept, key, &options, reserve)?;
         if let Some(Repair { offset, removed }) = repaired {
@@ -199,6 +203,7 @@ impl Found {
         path: &Path,
         key: &VerifierKey,
         kept: &Kept,
+        mut nonces: RecentNonces,
         mut visit: impl FnMut(&Entry<'_>),
     ) -> Result<Self, OpenError> {
         let failed = || OpenError::read(path);
@@ -216,7 +221,7 @@ impl Found {
             .collect();
         let mut tree = Tree::default();
         let mut heads = Vec::new();
-        let (mut generation, mut anchors, mut nonces) = (None, Vec::new(), Vec::new());
+        let (mut generation, mut anchors) = (None, Vec::new());
         let torn = loop {
             if sizes.contains(&tree.size()) {
                 heads.push(tree.head());
@@ -225,7 +230,7 @@ impl Found {
                 Step::Entry(entry) => {
                     tree.push(entry.bytes);
                     generation = generation.max(entry.generation());
-                    nonces.extend(entry.nonce());
+                    nonces.note(&entry);
                     if let ("anchor-added", Ok(Event::AnchorAdded { directory })) =
                         (entry.event, entry.event())
                     {
@@ -247,19 +252,8 @@ impl Found {
             last,
             generation,
             anchors,
-            nonces,
+            nonces: nonces.finish(last),
         })
-    }
-
-    fn nonces_at(&self, options: &Options) -> Vec<BurntNonce> {
-        // A clock that was set back must not make burnt nonces usable again.
-        let now = options.clock.now().wall.min(self.last).unix_seconds();
-        let since = now.saturating_sub(NONCE_MARGIN_SECONDS);
-        self.nonces
-            .iter()
-            .filter(|nonce| nonce.expires >= since)
-            .cloned()
-            .collect()
     }
 }
 
@@ -287,8 +281,8 @@ fn start(
     options: &Options,
     reserve: PathBuf,
 ) -> Result<Log, OpenError> {
-    let files = kept.into_files();
-    let unsigned = found.tree.size() > files.last().head().size;
+    let (files, checkpoint) = kept.into_files();
+    let unsigned = found.tree.size() > checkpoint.head().size;
     let shared = Arc::new(Shared::new(
         found.tree.clone(),
         options.max_waiting,
@@ -312,7 +306,11 @@ fn start(
     Ok(Log {
         shared,
         writer: Some(writer),
-        checkpoints: Mutex::new(Checkpoints { files, tried: None }),
+        files: Mutex::new(files),
+        latest: Mutex::new(Latest {
+            checkpoint,
+            tried: None,
+        }),
         key: key.clone(),
         max_wait: options.max_wait,
         checkpoint_every: options.checkpoint_every,

@@ -207,6 +207,58 @@ fn a_checkpoint_is_due_at_most_once_in_its_time_and_only_for_new_entries() {
 }
 
 #[test]
+fn requests_read_the_latest_checkpoint_while_the_hsm_signs() {
+    let place = Place::new();
+    let log = place.create();
+    log.append_blocking(client_share(0)).unwrap();
+    let sign = |text: &[u8]| {
+        assert_eq!(log.last_checkpoint().head().size, 0);
+        assert_eq!(log.checkpoint_due(), None, "one is being made");
+        assert_eq!(log.append_blocking(client_share(1)).unwrap().index, 1);
+        place.node.sign(text)
+    };
+    assert_eq!(log.checkpoint(sign).unwrap().head().size, 1);
+    assert!(
+        log.unsigned_for() > Duration::ZERO,
+        "an entry came meanwhile"
+    );
+}
+
+#[test]
+fn expired_nonces_are_dropped_while_a_long_log_is_read() {
+    let clock = HandClock::at(NOON);
+    let place = Place {
+        options: at(Arc::clone(&clock)),
+        ..Place::new()
+    };
+    let log = place.create();
+    std::thread::scope(|scope| {
+        for writer in 0..30 {
+            let log = &log;
+            scope.spawn(move || {
+                for number in 0..100 {
+                    log.append_blocking(client_share(writer * 100 + number))
+                        .unwrap();
+                }
+            });
+        }
+    });
+    clock.pass(661_000);
+    let mut fresh = request(9999);
+    fresh.expires = NOON / 1000 + 700;
+    log.append_blocking(Event::ServerShare { request: fresh })
+        .unwrap();
+    drop(log);
+    let (_log, recovered) = place.open().unwrap();
+    assert_eq!(recovered.size, 3001);
+    let nonces: Vec<_> = recovered
+        .recent_nonces(0)
+        .map(|nonce| nonce.nonce.as_str())
+        .collect();
+    assert_eq!(nonces, ["nonce-0000009999"]);
+}
+
+#[test]
 fn a_cut_log_is_refused_by_its_checkpoint_and_by_its_anchor() {
     let place = Place::with_anchor();
     let log = place.create();
