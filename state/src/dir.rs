@@ -43,7 +43,7 @@ pub struct StateDir {
     chain: ManifestChain,
     wraps: Vec<Wrap>,
     // Released last.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl StateDir {
@@ -182,7 +182,7 @@ impl StateDir {
         check_sealing_key(&self.chain, key)
     }
 
-    fn open_locked(path: &Path, lock: File) -> Result<Self, StateError> {
+    fn open_locked(path: &Path, lock: Lock) -> Result<Self, StateError> {
         let database = path.join(DATABASE);
         check_private(&database)?;
         let db = db::open(&database)?;
@@ -353,8 +353,21 @@ fn make_directory(path: &Path) -> Result<(), StateError> {
     }
 }
 
+/// The exclusive lock on a directory.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file would be enough but for a process that is being started at this moment: until
+    /// it is, it has a copy of the descriptor. Unlocking is for all copies. Nothing is lost when it
+    /// fails.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 /// Takes the exclusive lock and leaves our process id for whoever comes next.
-fn lock(path: &Path) -> Result<File, StateError> {
+fn lock(path: &Path) -> Result<Lock, StateError> {
     let file_path = path.join(LOCK);
     let mut file = private_file(&file_path, OpenOptions::new().create(true).truncate(false))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -375,7 +388,7 @@ fn lock(path: &Path) -> Result<File, StateError> {
     file.set_len(0)
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(io_error("write", &file_path))?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 fn remove_unfinished(path: &Path) -> Result<(), StateError> {

@@ -20,6 +20,8 @@ mod db;
 mod dir;
 mod error;
 mod khsm;
+#[cfg(test)]
+mod kill_tests;
 mod locked;
 mod mac;
 mod policy;
