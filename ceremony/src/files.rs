@@ -39,7 +39,7 @@ pub enum FileError {
     /// The operating system refused.
     #[error("cannot {verb} {}", path.display())]
     Io {
-        /// "read", "write".
+        /// `read`, `write` or `make`.
         verb: &'static str,
         /// The file in question.
         path: PathBuf,
@@ -147,6 +147,15 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, FileEr
         });
     }
     read_from(&file, path, limit)
+}
+
+/// Makes the next reading of `path` come from its medium, as far as the system complies: what was synced is dropped from
+/// the page cache.
+pub fn forget_cached(path: &Path) {
+    if let Ok(file) = File::open(path) {
+        // Advice: a file system that cannot follow it (tmpfs) has no other medium to read from.
+        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    }
 }
 
 fn read_from(file: &File, path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {

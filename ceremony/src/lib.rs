@@ -19,10 +19,12 @@ pub mod holder;
 pub mod init;
 pub mod passphrase;
 pub mod plan;
+pub mod screens;
 pub mod session;
 pub mod sharefile;
 #[cfg(test)]
 mod testing;
+pub mod transcript;
 
 pub use canonical::HexBytes;
 pub use passphrase::{Passphrase, PassphraseError};

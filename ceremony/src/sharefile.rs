@@ -132,7 +132,7 @@ pub enum ShareFileError {
         path: PathBuf,
         /// What age said.
         #[source]
-        source: age::EncryptError,
+        source: Box<age::EncryptError>,
     },
 }
 
@@ -210,7 +210,7 @@ pub fn write(
     let sealed = age::encrypt_and_armor(recipient.as_age(), &plaintext).map_err(|source| {
         ShareFileError::Seal {
             path: path.clone(),
-            source,
+            source: Box::new(source),
         }
     })?;
     files::create(&path, sealed.as_bytes(), Privacy::Secret)?;

@@ -24,4 +24,8 @@ pub use envelope::{ENVELOPE, Envelope, EnvelopeError, LONGEST_ENVELOPE};
 pub use seen::{Seen, SeenError};
 
 #[cfg(test)]
+mod answer_tests;
+#[cfg(test)]
+mod testroom;
+#[cfg(test)]
 mod tests;

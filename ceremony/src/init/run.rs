@@ -1,0 +1,401 @@
+//! The ceremony `init`: the I/O shell around [`Dealing`] and [`Genesis`].
+//!
+//! One order of steps, from the plan to the state directory. Until the last step nothing that an authority would start from
+//! exists: `state.db` is made last, in one transaction. A run that fails removes what it made and says what it could not
+//! remove; a run that is killed leaves leftovers, over which no later run writes.
+
+use std::path::{Path, PathBuf};
+
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+use hsm::HsmClient;
+use quorum::{
+    AuthorityId, Epoch, HolderSignature, ManifestHash, Name, NodeKey, NodeSignature, SetId,
+    Threshold,
+};
+use state::{KHsm, SealContext, SealingKey, open_k_hsm, wrap_k_hsm};
+
+use super::commit::{self, Commit};
+use super::desk::{Desk, Seat};
+use super::error::{InitError, InitFailure};
+use super::genesis::{Dealing, Founded, Genesis, GenesisFacts};
+use super::leftovers::Leftovers;
+use super::prepare::Token;
+use crate::canonical::HexBytes;
+use crate::files::{self, Privacy};
+use crate::plan::Plan;
+use crate::sharefile;
+use crate::transcript::{
+    Attendance, CeremonyKind, SignedTranscript, StepRecord, Transcript, TranscriptToken,
+};
+
+/// The signed genesis manifest, in the output directory.
+pub const MANIFEST_FILE: &str = "manifest.json";
+/// The node's public key as C2SP writes it, in the output directory.
+pub const VERIFIER_KEY_FILE: &str = "authority.vkey";
+/// The signed transcript, in the output directory.
+pub const TRANSCRIPT_FILE: &str = "transcript.json";
+/// The steps that are not one per holder.
+const FIXED_STEPS: u32 = 12;
+
+/// What a ceremony is run with.
+#[derive(Clone, Copy, Debug)]
+pub struct Init<'a> {
+    /// The checked plan.
+    pub plan: &'a Plan,
+    /// A client of the private `dta hsm` process.
+    pub hsm: &'a HsmClient,
+    /// The state directory to be made; missing or empty.
+    pub state_dir: &'a Path,
+    /// Where shares and public files go; made if missing.
+    pub out_dir: &'a Path,
+    /// The program and its version, for the transcript.
+    pub tool: &'a str,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The D-TA: hash of its genesis manifest.
+    pub authority_id: AuthorityId,
+    /// The same as a manifest hash.
+    pub manifest_hash: ManifestHash,
+    /// The set that opens it.
+    pub set_id: SetId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// M of N.
+    pub threshold: Threshold,
+    /// The node, whose name is the label of its key on the token.
+    pub node: Name,
+    /// The transcript's hash, as in the first entry of the audit log.
+    pub transcript_hash: HexBytes<32>,
+    /// The share files, in the order of the roster.
+    pub shares: Vec<PathBuf>,
+    /// `manifest.json`.
+    pub manifest: PathBuf,
+    /// `authority.vkey`.
+    pub verifier_key: PathBuf,
+    /// `transcript.json`.
+    pub transcript: PathBuf,
+}
+
+/// The label on the token of the seal key of a set.
+#[must_use]
+pub fn seal_key_label(set_id: SetId, epoch: Epoch) -> Name {
+    label(format!("dta-seal-{set_id}-{epoch}"))
+}
+
+/// The name of the node that a ceremony makes, which is also the label of its key on the token.
+#[must_use]
+pub fn node_name(set_id: SetId) -> Name {
+    label(format!("dta-node-{set_id}"))
+}
+
+/// Runs the ceremony.
+///
+/// # Errors
+/// [`InitFailure`]: why, and what is left behind.
+pub fn run(init: Init<'_>, desk: &mut dyn Desk) -> Result<Report, InitFailure> {
+    let mut ceremony = Ceremony {
+        init,
+        desk,
+        steps: Vec::new(),
+        leftovers: Leftovers::default(),
+    };
+    match ceremony.perform() {
+        Ok(report) => Ok(report),
+        Err(error) => {
+            let aftermath = ceremony.leftovers.remove(init.hsm);
+            Err(InitFailure::new(error, aftermath))
+        }
+    }
+}
+
+pub(super) struct Ceremony<'a> {
+    pub(super) init: Init<'a>,
+    desk: &'a mut dyn Desk,
+    steps: Vec<StepRecord>,
+    pub(super) leftovers: Leftovers,
+}
+
+impl Ceremony<'_> {
+    fn perform(&mut self) -> Result<Report, InitError> {
+        let plan = self.init.plan;
+        self.done(
+            "plan",
+            format!(
+                "plan for {} checked: {}, sha256 {}",
+                plan.authority, plan.unlock.threshold, plan.hash
+            ),
+        );
+        self.prepare_directories()?;
+        let info = self.find_token()?;
+        let dealing = Dealing::deal(plan.unlock.threshold, &mut UnwrapErr(SysRng));
+        let (set_id, token) = (dealing.set_id(), self.make_keys(dealing.set_id(), info)?);
+        self.done(
+            "deal",
+            format!(
+                "a fresh unlock secret is dealt {}, set {set_id}",
+                plan.unlock.threshold
+            ),
+        );
+
+        let k_hsm = KHsm::random()?;
+        let mut genesis = self.draft(dealing, &token, &k_hsm)?;
+        let context = SealContext::of_genesis(genesis.manifest());
+        let wrap = wrap_k_hsm(self.init.hsm, &token.key, &context, &k_hsm)?;
+        // What the authority will do at each unlock is done once now, with what was wrapped.
+        let k_hsm = open_k_hsm(
+            self.init.hsm,
+            &wrap,
+            &context,
+            &genesis.manifest().check_value,
+        )?;
+        self.done(
+            "k-hsm",
+            "the HSM's half of the lock is wrapped inside the HSM and opens again".to_owned(),
+        );
+
+        let present = self.hand_out(&mut genesis)?;
+        let founded = self.open_set(genesis, &token.node)?;
+        let k_quorum = founded.secret.k_quorum(&set_id);
+        let key = SealingKey::derive(&k_hsm, &k_quorum, context)?;
+
+        let transcript = self.close_transcript(&founded, &token, present.attendance)?;
+        let verifier = commit::verifier_key(founded.chain.authority_id(), &token.node)?;
+        let [manifest, verifier_key, transcript_file] =
+            self.publish(&founded, &transcript, &verifier.to_file())?;
+        let commit = Commit {
+            hsm: self.init.hsm,
+            state_dir: self.init.state_dir,
+            chain: &founded.chain,
+            node: &token.node.node,
+            verifier: &verifier,
+            transcript: transcript.hash(),
+            wrap,
+            sealing_key: &key,
+        };
+        commit.perform(&mut self.leftovers)?;
+        self.done(
+            "commit",
+            format!(
+                "the D-TA exists: state, audit log and anchor stand in {}",
+                self.init.state_dir.display()
+            ),
+        );
+        Ok(Report {
+            authority_id: founded.chain.authority_id(),
+            manifest_hash: founded.chain.current().hash(),
+            set_id,
+            epoch: context.epoch,
+            threshold: plan.unlock.threshold,
+            node: token.node.node,
+            transcript_hash: transcript.hash(),
+            shares: present.files,
+            manifest,
+            verifier_key,
+            transcript: transcript_file,
+        })
+    }
+
+    fn draft(
+        &mut self,
+        dealing: Dealing,
+        token: &Token,
+        k_hsm: &KHsm,
+    ) -> Result<Genesis, InitError> {
+        let plan = self.init.plan;
+        let facts = GenesisFacts {
+            authority: plan.authority.clone(),
+            hsm_key: token.key.clone(),
+            node_key: token.node.clone(),
+            check_value: k_hsm.check_value(&dealing.set_id(), Epoch::GENESIS),
+            created: self.desk.now(),
+        };
+        let genesis = dealing.into_genesis(&plan.unlock, facts)?;
+        self.done(
+            "manifest",
+            format!("genesis manifest written: {}", genesis.manifest().hash()),
+        );
+        Ok(genesis)
+    }
+
+    /// Each holder in turn: key opened, share written, read back, verified, manifest signed.
+    fn hand_out(&mut self, genesis: &mut Genesis) -> Result<Present, InitError> {
+        let set = &self.init.plan.unlock;
+        let mut present = Present {
+            attendance: Vec::new(),
+            files: Vec::new(),
+        };
+        for (index, holder) in set.threshold.indexes().zip(&set.holders) {
+            let seat = Seat {
+                index,
+                threshold: set.threshold,
+                holder,
+            };
+            let path = self.hand_over(genesis, seat)?;
+            self.done(
+                "share",
+                format!(
+                    "share {index} of {} is sealed to {}, written, read back and verified; {} has signed the manifest",
+                    set.threshold.n(),
+                    holder.name,
+                    holder.name
+                ),
+            );
+            let share_file = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            present.attendance.push(Attendance {
+                index,
+                name: holder.name.to_name(),
+                share_file,
+            });
+            present.files.push(path);
+            self.desk.thank(seat);
+        }
+        Ok(present)
+    }
+
+    fn hand_over(&mut self, genesis: &mut Genesis, seat: Seat<'_>) -> Result<PathBuf, InitError> {
+        let key = self.desk.call(seat)?;
+        let (share, recipient) = genesis
+            .share(seat.index)
+            .ok_or(InitError::NoSuchShare(seat.index))?;
+        let path = sharefile::write(self.init.out_dir, 1, share, recipient)?;
+        self.leftovers.file(&path);
+        files::forget_cached(&path);
+        let read_back = sharefile::open(&path, &key).map_err(|source| InitError::ReadBack {
+            index: seat.index,
+            source: Box::new(source),
+        })?;
+        genesis.confirm(seat.index, read_back, &key)?;
+        Ok(path)
+    }
+
+    fn open_set(&mut self, genesis: Genesis, node: &NodeKey) -> Result<Founded, InitError> {
+        let signature = self.sign(node, &genesis.manifest().signed_bytes())?;
+        let signature = HolderSignature::from_bytes(signature);
+        let founded = genesis.finish(NodeSignature {
+            node: node.node.clone(),
+            signature,
+        })?;
+        let threshold = self.init.plan.unlock.threshold;
+        self.done(
+            "open-set",
+            format!(
+                "{} of the shares that were read back open the set",
+                threshold.m()
+            ),
+        );
+        Ok(founded)
+    }
+
+    fn sign(&self, node: &NodeKey, bytes: &[u8]) -> Result<[u8; 64], InitError> {
+        let signature = self.init.hsm.sign(node.node.as_str(), bytes)?;
+        node.verify(bytes, &signature)
+            .map_err(|_| InitError::NodeSignature)?;
+        signature.try_into().map_err(|_| InitError::NodeSignature)
+    }
+
+    fn close_transcript(
+        &mut self,
+        founded: &Founded,
+        token: &Token,
+        present: Vec<Attendance>,
+    ) -> Result<SignedTranscript, InitError> {
+        let (plan, manifest) = (self.init.plan, founded.chain.current());
+        let transcript = Transcript {
+            v: quorum::Version1,
+            ceremony: CeremonyKind::Init,
+            tool: self.init.tool.to_owned(),
+            authority: plan.authority.clone(),
+            authority_id: founded.chain.authority_id(),
+            plan: plan.hash.0,
+            suites: plan.suites.iter().map(ToString::to_string).collect(),
+            manifest_hash: manifest.hash(),
+            set_id: manifest.unlock.set_id(),
+            epoch: manifest.unlock.epoch(),
+            m: plan.unlock.threshold.m(),
+            n: plan.unlock.threshold.n(),
+            token: TranscriptToken {
+                label: token.info.label.clone(),
+                serial: token.info.serial.clone(),
+                manufacturer: token.info.manufacturer.clone(),
+                model: token.info.model.clone(),
+                firmware: token.info.firmware.clone(),
+            },
+            present,
+            steps: self.steps.clone(),
+            node: token.node.node.clone(),
+        };
+        let signature = HexBytes(self.sign(&token.node, &transcript.signed_bytes())?);
+        let signed = SignedTranscript {
+            transcript,
+            signature,
+        };
+        self.done(
+            "transcript",
+            format!(
+                "transcript closed and signed by the node key: {}",
+                signed.hash()
+            ),
+        );
+        Ok(signed)
+    }
+
+    fn publish(
+        &mut self,
+        founded: &Founded,
+        transcript: &SignedTranscript,
+        verifier: &str,
+    ) -> Result<[PathBuf; 3], InitError> {
+        let mut manifest = founded.chain.manifests()[0].to_json();
+        manifest.push(b'\n');
+        let transcript = transcript.to_bytes();
+        let contents: [(&str, &[u8]); 3] = [
+            (MANIFEST_FILE, &manifest),
+            (VERIFIER_KEY_FILE, verifier.as_bytes()),
+            (TRANSCRIPT_FILE, &transcript),
+        ];
+        let paths = contents.map(|(name, _)| self.init.out_dir.join(name));
+        for (path, (_, bytes)) in paths.iter().zip(contents) {
+            files::create(path, bytes, Privacy::Public)?;
+            self.leftovers.file(path);
+        }
+        self.done(
+            "files",
+            format!("{MANIFEST_FILE}, {VERIFIER_KEY_FILE} and {TRANSCRIPT_FILE} are written"),
+        );
+        Ok(paths)
+    }
+
+    /// A step is done: it goes into the transcript and onto the screen.
+    pub(super) fn done(&mut self, step: &str, detail: String) {
+        let number = u32::try_from(self.steps.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        let record = StepRecord {
+            number,
+            step: step.to_owned(),
+            detail,
+            time: self.desk.now(),
+        };
+        let total = FIXED_STEPS + u32::from(self.init.plan.unlock.threshold.n());
+        self.desk.report(&record, total);
+        self.steps.push(record);
+    }
+}
+
+/// Who came, and where their shares are.
+struct Present {
+    attendance: Vec<Attendance>,
+    files: Vec<PathBuf>,
+}
+
+fn label(text: String) -> Name {
+    text.parse()
+        .expect("a prefix, a set id and an epoch are at most 64 plain characters")
+}
