@@ -269,7 +269,7 @@ impl Keys {
 fn failed(dta: &Dta, source: DtaError) -> ClientError {
     ClientError::Dta {
         dta: dta.name().to_owned(),
-        source,
+        source: Box::new(source),
     }
 }
 

@@ -17,7 +17,7 @@ pub enum ClientError {
         /// Its name in `customer.toml`.
         dta: String,
         /// What happened.
-        source: DtaError,
+        source: Box<DtaError>,
     },
     /// No such D-TA.
     #[error("no D-TA {name:?} is configured")]
@@ -66,15 +66,12 @@ impl ClientError {
 
     /// The signed refusal or the unverified claim of a D-TA, if it was one.
     pub fn problem(&self) -> Option<&Problem> {
-        match self {
-            ClientError::Dta {
-                source: DtaError::Refused(problem),
-                ..
-            } => Some(problem),
-            ClientError::Dta {
-                source: DtaError::Unverified { claim, .. },
-                ..
-            } => claim.as_ref(),
+        let ClientError::Dta { source, .. } = self else {
+            return None;
+        };
+        match &**source {
+            DtaError::Refused(problem) => Some(problem),
+            DtaError::Unverified { claim, .. } => claim.as_ref(),
             _ => None,
         }
     }

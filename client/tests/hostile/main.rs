@@ -76,7 +76,7 @@ fn dta_error<T>(result: Result<T, ClientError>) -> DtaError {
     match result {
         Err(ClientError::Dta { dta, source }) => {
             assert_eq!(dta, "alpha");
-            source
+            *source
         }
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("accepted"),
