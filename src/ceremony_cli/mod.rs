@@ -1,30 +1,49 @@
-//! The command line of ceremonies, holders and unlocking.
+//! The command line of ceremonies, holders and unlocking. Thin: what is decided is decided in `ceremony`.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod failure;
+mod holder;
+mod plan;
+mod run;
+mod unlock;
 
 use crate::term::CliResult;
 
+pub(crate) use unlock::{UnlockArgs, run_unlock};
+
 /// `dta ceremony ...`
 #[derive(Debug, clap::Subcommand)]
-pub(crate) enum CeremonyCommand {}
+pub(crate) enum CeremonyCommand {
+    /// Write a commented plan from the holders' public files to standard output.
+    Plan(plan::PlanArgs),
+    /// Name every mistake in a plan, by line and field.
+    Check(plan::CheckArgs),
+    /// Found a D-TA as the plan says: the ceremony itself.
+    Run(run::RunArgs),
+}
 
 /// `dta holder ...`
 #[derive(Debug, clap::Subcommand)]
-pub(crate) enum HolderCommand {}
-
-/// `dta unlock ...`
-#[derive(Debug, clap::Args)]
-pub(crate) struct UnlockArgs {}
+pub(crate) enum HolderCommand {
+    /// Make a holder's key: NAME.holder (secret) and NAME.holder.pub (public).
+    New(holder::NewArgs),
+    /// Say what a holder's public file or a share file is, without revealing a secret.
+    Inspect(holder::InspectArgs),
+}
 
 /// Runs `dta ceremony`.
 pub(crate) fn run_ceremony(command: CeremonyCommand) -> CliResult {
-    match command {}
+    match command {
+        CeremonyCommand::Plan(args) => plan::run_plan(args),
+        CeremonyCommand::Check(args) => plan::run_check(args),
+        CeremonyCommand::Run(args) => run::run(args),
+    }
 }
 
 /// Runs `dta holder`.
 pub(crate) fn run_holder(command: HolderCommand) -> CliResult {
-    match command {}
-}
-
-/// Runs `dta unlock`.
-pub(crate) fn run_unlock(_args: UnlockArgs) -> CliResult {
-    Ok(())
+    match command {
+        HolderCommand::New(args) => holder::run_new(args),
+        HolderCommand::Inspect(args) => holder::run_inspect(args),
+    }
 }

@@ -29,8 +29,12 @@ pub(crate) struct SocketArgs {
 impl SocketArgs {
     /// Asks the authority to do `op` and reads the reply that belongs to it.
     pub(crate) fn call<T: DeserializeOwned>(&self, op: Op) -> CliResult<T> {
-        let reply = exchange(&self.socket, op)?;
-        reply.into_ok().map_err(problem_error)
+        self.ask(op)?.map_err(problem_error)
+    }
+
+    /// As [`SocketArgs::call`], but a refusal by the authority is a problem to look into.
+    pub(crate) fn ask<T: DeserializeOwned>(&self, op: Op) -> CliResult<Result<T, Problem>> {
+        Ok(exchange(&self.socket, op)?.into_ok())
     }
 }
 

@@ -1,0 +1,97 @@
+//! Which exit code and which remedy belongs to which error of `ceremony`.
+
+use ceremony::files::FileError;
+use ceremony::holder::{HolderPublicError, HolderSecretsError};
+use ceremony::init::{DeskError, InitError};
+use ceremony::passphrase::PassphraseError;
+use ceremony::session::{AnswerError, SeenError};
+use ceremony::sharefile::ShareFileError;
+use hsm::HsmError;
+
+use crate::term::{CliError, Exit};
+
+/// Makes a [`CliError`] of each: its exit code by a function of the error, its remedy by its own method.
+macro_rules! into_cli_error {
+    ($($error:ty => $exit:expr),+ $(,)?) => {
+        $(impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                let exit: fn(&$error) -> Exit = $exit;
+                let (exit, remedy) = (exit(&error), error.remedy());
+                Self::new(exit, error).with_remedy(remedy)
+            }
+        })+
+    };
+}
+
+into_cli_error! {
+    FileError => file_exit,
+    HolderPublicError => |_| Exit::Refused,
+    HolderSecretsError => key_exit,
+    PassphraseError => passphrase_exit,
+    DeskError => desk_exit,
+    ShareFileError => share_exit,
+    SeenError => |_| Exit::Failed,
+    AnswerError => |_| Exit::Refused,
+    InitError => init_exit,
+}
+
+/// An error of the HSM, which has no `From` of its own here: other commands map it differently.
+pub(super) fn hsm_error(error: HsmError) -> CliError {
+    let remedy = error.remedy();
+    CliError::new(Exit::Hsm, error).with_remedy(remedy)
+}
+
+pub(super) fn file_exit(error: &FileError) -> Exit {
+    match error {
+        FileError::Exists(_) => Exit::Conflict,
+        FileError::Exposed { .. } => Exit::Refused,
+        _ => Exit::Failed,
+    }
+}
+
+fn key_exit(error: &HolderSecretsError) -> Exit {
+    match error {
+        HolderSecretsError::File(error) => file_exit(error),
+        HolderSecretsError::Generate(_) => Exit::Failed,
+        _ => Exit::Refused,
+    }
+}
+
+fn passphrase_exit(error: &PassphraseError) -> Exit {
+    match error {
+        PassphraseError::File(error) => file_exit(error),
+        _ => Exit::Refused,
+    }
+}
+
+fn desk_exit(error: &DeskError) -> Exit {
+    match error {
+        DeskError::Key { source, .. } => key_exit(source),
+        DeskError::Passphrase { source, .. } => passphrase_exit(source),
+        DeskError::Absent(_) | DeskError::NoTerminal(_) => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+fn share_exit(error: &ShareFileError) -> Exit {
+    match error {
+        ShareFileError::File(error) => file_exit(error),
+        _ => Exit::Refused,
+    }
+}
+
+fn init_exit(error: &InitError) -> Exit {
+    match error {
+        InitError::Exists(_) | InitError::OtherToken { .. } => Exit::Conflict,
+        InitError::File(error) => file_exit(error),
+        InitError::Share(error) => share_exit(error),
+        InitError::Desk(error) => desk_exit(error),
+        InitError::Hsm(_) => Exit::Hsm,
+        InitError::State(error) => match error.exit_code() {
+            6 => Exit::Conflict,
+            4 => Exit::Refused,
+            _ => Exit::Failed,
+        },
+        _ => Exit::Failed,
+    }
+}

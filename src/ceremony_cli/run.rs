@@ -1,0 +1,146 @@
+//! `dta ceremony run`: the ceremony, with its own `dta hsm` child.
+
+use std::path::{Path, PathBuf};
+
+use ceremony::holder::HolderSecrets;
+use ceremony::init::{self, Desk, Init, KeysAtHand, Report};
+use ceremony::screens::{self, Terminal};
+use ceremony::transcript::StepRecord;
+use hsm::HsmChild;
+use serde_json::json;
+
+use super::failure::hsm_error;
+use super::plan::{print_notices, read_plan};
+use crate::term::{CliError, CliResult, Exit, print_json};
+
+/// Found a D-TA as the plan says. Nothing that exists is touched; what a failed run made is removed again.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: dta ceremony run plan.toml --state-dir /var/lib/dta --hsm-config /etc/dta/hsm.toml \
+                  --out ceremony/\n\nWithout --holder-key each holder is asked in turn on the terminal. With it, once for \
+                  each holder of the plan, nobody is asked."
+)]
+pub(crate) struct RunArgs {
+    /// The plan.
+    plan: PathBuf,
+    /// The state directory to be made: missing, or empty.
+    #[arg(long, value_name = "DIR")]
+    state_dir: PathBuf,
+    /// The machine's hsm.toml.
+    #[arg(long, value_name = "FILE")]
+    hsm_config: PathBuf,
+    /// Where shares, manifest.json, authority.vkey and transcript.json are written.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// A holder's key file; repeat for each holder.
+    #[arg(long = "holder-key", value_name = "FILE")]
+    holder_keys: Vec<PathBuf>,
+    /// The passphrase file of the --holder-key at the same place; repeat for each.
+    #[arg(long = "passphrase-file", value_name = "FILE")]
+    passphrase_files: Vec<PathBuf>,
+    /// Print one JSON object at the end, and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `dta ceremony run`.
+pub(super) fn run(args: RunArgs) -> CliResult {
+    let plan = read_plan(&args.plan, args.json)?;
+    let mut desk = desk(&args)?;
+    if !args.json {
+        print_notices(&plan);
+    }
+    let child = spawn_hsm(&args.hsm_config)?;
+    let hsm = child.client();
+    let tool = concat!("dta ", env!("CARGO_PKG_VERSION"));
+    let order = Init {
+        plan: &plan,
+        hsm: &hsm,
+        state_dir: &args.state_dir,
+        out_dir: &args.out,
+        tool,
+    };
+    let report = init::run(order, desk.as_mut()).map_err(|failure| {
+        for line in failure.aftermath() {
+            eprintln!("{line}");
+        }
+        CliError::from(failure.into_error())
+    })?;
+    announce(&report, args.json)
+}
+
+/// A private `dta hsm` of this very program.
+pub(super) fn spawn_hsm(config: &Path) -> CliResult<HsmChild> {
+    let exe = std::env::current_exe().map_err(|error| CliError::new(Exit::Failed, error))?;
+    HsmChild::spawn(&exe, config).map_err(hsm_error)
+}
+
+fn desk(args: &RunArgs) -> CliResult<Box<dyn Desk>> {
+    if args.holder_keys.is_empty() {
+        return Ok(Box::new(Terminal));
+    }
+    let (keys, files) = (args.holder_keys.len(), args.passphrase_files.len());
+    if files != 0 && files != keys {
+        let message = format!("{keys} --holder-key and {files} --passphrase-file do not pair up");
+        let remedy = Some("pass one --passphrase-file for each --holder-key, in the same order");
+        return Err(CliError::new(Exit::Usage, message).with_remedy(remedy));
+    }
+    // All keys are opened before anything is made, so a wrong passphrase costs nothing.
+    let open = |(at, path): (usize, &PathBuf)| {
+        Ok(screens::open_key(
+            path,
+            args.passphrase_files.get(at).map(PathBuf::as_path),
+        )?)
+    };
+    let opened: Vec<HolderSecrets> = args
+        .holder_keys
+        .iter()
+        .enumerate()
+        .map(open)
+        .collect::<CliResult<_>>()?;
+    let report: fn(&StepRecord, u32) = if args.json {
+        |_, _| {}
+    } else {
+        screens::print_step
+    };
+    Ok(Box::new(KeysAtHand::new(
+        opened,
+        screens::wall_clock,
+        report,
+    )))
+}
+
+fn announce(report: &Report, json: bool) -> CliResult {
+    if json {
+        return print_json(&json!({
+            "authority_id": report.authority_id,
+            "manifest_hash": report.manifest_hash,
+            "set_id": report.set_id,
+            "epoch": report.epoch,
+            "m": report.threshold.m(),
+            "n": report.threshold.n(),
+            "node": report.node,
+            "transcript_hash": report.transcript_hash.to_string(),
+            "shares": report.shares,
+            "manifest": report.manifest,
+            "verifier_key": report.verifier_key,
+            "transcript": report.transcript,
+        }));
+    }
+    println!(
+        "\nThe D-TA exists, and {} holders can open it.",
+        report.threshold
+    );
+    println!("authority id {}", report.authority_id);
+    println!("transcript   {}", report.transcript_hash);
+    println!("Read both out and write them down. Files:");
+    for path in
+        report
+            .shares
+            .iter()
+            .chain([&report.manifest, &report.verifier_key, &report.transcript])
+    {
+        println!("  {}", path.display());
+    }
+    Ok(())
+}
