@@ -112,7 +112,7 @@ pub struct Shutdown {
     sources: Vec<OwnedFd>,
 }
 
-/// Gives the order when told to, or when dropped.
+/// Gives the order to stop when it is dropped.
 #[derive(Debug)]
 pub struct ShutdownHandle {
     _other_end: UnixStream,

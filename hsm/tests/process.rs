@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use hsm::harness::{SoftHsm, TestServer};
 use hsm::protocol::{self, MAX_FRAME_BYTES, Reply, Request};
-use hsm::{HsmChild, HsmClient, HsmError, Timeouts};
+use hsm::server::Shutdown;
+use hsm::{Config, HsmChild, HsmClient, HsmError, Timeouts};
 use rustix::process::{Pid, Signal, kill_process};
 
 hsm::enable_test_server!();
@@ -253,6 +254,24 @@ fn a_stale_socket_is_replaced_and_another_file_is_not() {
         "{error}"
     );
     assert_eq!(fs::read_to_string(softhsm.socket()).unwrap(), "precious");
+}
+
+#[test]
+fn a_server_in_this_process_stops_when_its_handle_is_dropped() {
+    let softhsm = SoftHsm::new().unwrap();
+    let mut config = Config::read(&softhsm.config_path()).unwrap();
+    config.module = "/nonexistent/libpkcs11.so".into();
+    let (shutdown, handle) = Shutdown::by_handle().unwrap();
+    let server = std::thread::spawn(move || hsm::server::run(&config, &shutdown));
+    wait_for(|| HsmClient::connect(&softhsm.socket()).is_ok());
+    let error = HsmClient::connect(&softhsm.socket())
+        .unwrap()
+        .token_info()
+        .unwrap_err();
+    assert!(matches!(error, HsmError::ModuleNotFound { .. }), "{error}");
+    drop(handle);
+    server.join().unwrap().unwrap();
+    assert!(!softhsm.socket().exists());
 }
 
 #[test]

@@ -25,8 +25,8 @@ impl std::ops::Deref for Listener {
     }
 }
 
-/// Binds `config.socket`, mode 0600, or 0660 when other users are allowed: the group of its
-/// directory then decides who reaches it at all, `allow_users` who is served.
+/// Binds `config.socket`, mode 0600, or 0660 when other users are allowed: the group of the socket
+/// (the process's own) then decides who reaches it at all, `allow_users` who is served.
 ///
 /// # Errors
 /// [`HsmError::AlreadyRunning`] when a live process listens there, [`HsmError::Io`].
@@ -34,17 +34,14 @@ pub(super) fn bind(config: &Config) -> Result<Listener, HsmError> {
     let path = &config.socket;
     let lock = lock_beside(path)?;
     remove_stale(path)?;
-    // The umask decides the mode at birth; afterwards would be a moment too late. `bind` is called
-    // once, before this process has other threads that make files.
     let mode = if config.allow_users.is_empty() {
         0o600
     } else {
         0o660
     };
-    let before = rustix::process::umask(Mode::from_raw_mode(0o777 & !mode));
-    let bound = UnixListener::bind(path);
-    rustix::process::umask(before);
-    let socket = bound.map_err(|e| io_error(path, "cannot listen on the socket", &e))?;
+    let socket =
+        UnixListener::bind(path).map_err(|e| io_error(path, "cannot listen on the socket", &e))?;
+    // Whoever connects before the mode is set is still asked who he is.
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .map_err(|e| io_error(path, "cannot set its mode", &e))?;
     socket

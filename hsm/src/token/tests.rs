@@ -177,6 +177,38 @@ fn a_refused_pin_is_not_offered_again_even_if_it_would_be_right_by_now() {
     });
 }
 
+/// SoftHSM2 never locks a PIN, so the codes themselves are asked.
+#[test]
+fn a_locked_pin_is_told_by_the_code_or_by_the_flag() {
+    use cryptoki::context::Function::Login;
+    let token = TokenId {
+        label: "acme".to_owned(),
+        serial: "7".to_owned(),
+    };
+    let told = |code, tries| login_error(&Error::Pkcs11(code, Login), &token, tries).unwrap();
+    for locked in [
+        told(RvError::PinLocked, PinState::Normal),
+        told(RvError::PinIncorrect, PinState::Locked),
+    ] {
+        assert_eq!(
+            locked.to_string(),
+            "the user PIN of token \"acme\" (serial 7) is locked"
+        );
+        assert!(locked.remedy().unwrap().contains("security officer"));
+    }
+    let last = told(RvError::PinIncorrect, PinState::FinalTry);
+    assert!(
+        last.to_string()
+            .ends_with("(FINAL_TRY: the next wrong PIN locks it)")
+    );
+    assert!(last.remedy().unwrap().starts_with("one try is left"));
+    let unusable = told(RvError::UserPinNotInitialized, PinState::Normal).to_string();
+    assert!(
+        unusable.contains("CKR_USER_PIN_NOT_INITIALIZED"),
+        "{unusable}"
+    );
+}
+
 #[test]
 fn a_module_path_that_is_a_directory_is_not_loadable() {
     let problem = Module::load(Path::new("/tmp")).err().map(|e| e.to_string());
