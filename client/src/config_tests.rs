@@ -227,3 +227,25 @@ fn the_signed_authority_is_the_host_with_the_port_unless_443() {
         assert_eq!(endpoint.public_authority, authority);
     }
 }
+
+#[test]
+fn the_section_that_operators_hand_out_is_read_back() {
+    let commitment = GENERATOR.parse().unwrap();
+    for algorithm in [Algorithm::Ed25519, Algorithm::EcdsaP256Sha256] {
+        let node = SigningKey::generate(algorithm).unwrap();
+        let section = crate::DtaSection {
+            name: "alpha",
+            public_authority: "127.0.0.1:8443",
+            authority: AuthorityIdHex::from_bytes([7; 32]),
+            node_key: node.verifying_key(),
+            keys: &[(KeyVersion::FIRST, Suite::Nu, commitment)],
+        };
+        let text = format!("key_file = \"acme.key\"\n{section}");
+        let config = Config::parse(&text, directory().path()).unwrap();
+        let dta = &config.dtas[0];
+        assert_eq!(dta.endpoint.public_authority, "127.0.0.1:8443");
+        assert_eq!(&dta.node_key, node.verifying_key());
+        assert_eq!(dta.authority.as_bytes(), &[7; 32]);
+        assert_eq!(dta.keys[&KeyVersion::FIRST].suite, Suite::Nu);
+    }
+}
