@@ -1,0 +1,14 @@
+//! Whatever a plan file holds, `check` names mistakes and never panics; what it accepts has a sound threshold.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| match ceremony::plan::check(text) {
+    Ok(plan) => {
+        let threshold = plan.unlock.threshold;
+        assert_eq!(plan.unlock.holders.len(), usize::from(threshold.n()));
+        assert!(threshold.m() <= threshold.n());
+        let _ = plan.notices();
+    }
+    Err(mistakes) => assert!(!mistakes.0.is_empty()),
+});

@@ -1,0 +1,13 @@
+//! A transcript that parses is the canonical JSON of what it says.
+#![no_main]
+
+use ceremony::transcript::SignedTranscript;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(transcript) = SignedTranscript::parse(bytes) {
+        let again = SignedTranscript::parse(&transcript.to_bytes())
+            .expect("what was written can be parsed");
+        assert_eq!(again.hash(), transcript.hash());
+    }
+});
