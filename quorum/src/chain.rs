@@ -116,6 +116,19 @@ pub enum ChainError {
     },
 }
 
+impl ChainError {
+    /// What a person can do about it; printed after `try:`.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Empty | Self::Json(_) => "give the manifest.json that the ceremony wrote",
+            Self::Fault { .. } => {
+                "get the manifests again from the operators and compare the authority id with the one \
+                 pinned; if they still do not verify, do not enter a share"
+            }
+        }
+    }
+}
+
 /// Why one manifest does not follow from those before.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ChainFault {

@@ -1,11 +1,14 @@
-//! Why a state directory cannot be made, opened, read or written.
+//! Why a state directory cannot be made, opened, read, written or changed.
 
 use std::io;
 use std::path::PathBuf;
 
+use mpin::Suite;
 use quorum::ChainError;
 
 use crate::anchor::AnchorError;
+use crate::customer::{CustomerStatus, PublicKeyError};
+use crate::names::{CustomerId, KeyId};
 use crate::seal::SealError;
 
 /// Why a state directory cannot be made, opened, read or written. Carries no secret.
@@ -199,6 +202,109 @@ impl StateError {
                 detail: source.to_string(),
             },
             _ => Self::Database { doing, source },
+        }
+    }
+}
+
+/// Why a change was not made. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// No such customer.
+    #[error("there is no customer {id}")]
+    UnknownCustomer {
+        /// The name.
+        id: CustomerId,
+    },
+    /// The name is taken.
+    #[error("there already is a customer {id}")]
+    CustomerExists {
+        /// The name.
+        id: CustomerId,
+    },
+    /// Nothing to change.
+    #[error("customer {id} is {status} already")]
+    StatusAlready {
+        /// The name.
+        id: CustomerId,
+        /// The status.
+        status: CustomerStatus,
+    },
+    /// No such key.
+    #[error("there is no signing key {keyid}")]
+    UnknownKey {
+        /// The key's id.
+        keyid: KeyId,
+    },
+    /// The key is registered, for this customer or another.
+    #[error("signing key {keyid} is registered already, for customer {customer}")]
+    KeyExists {
+        /// The key's id.
+        keyid: KeyId,
+        /// Whose it is.
+        customer: CustomerId,
+    },
+    /// Revoked before.
+    #[error("signing key {keyid} was revoked before")]
+    AlreadyRevoked {
+        /// The key's id.
+        keyid: KeyId,
+    },
+    /// A key that may do nothing.
+    #[error("signing key {keyid} has no role")]
+    NoRole {
+        /// The key's id.
+        keyid: KeyId,
+    },
+    /// A key that is never valid.
+    #[error("signing key {keyid} ends before it begins")]
+    NeverValid {
+        /// The key's id.
+        keyid: KeyId,
+    },
+    /// Public bytes of a wrong shape.
+    #[error(transparent)]
+    PublicKey(#[from] PublicKeyError),
+    /// The policy does not list the suite.
+    #[error("the policy does not allow suite {suite}")]
+    SuiteNotAllowed {
+        /// The suite.
+        suite: Suite,
+    },
+    /// The state directory.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl ChangeError {
+    /// What the operator can do about it; printed after `try:`.
+    pub fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::UnknownCustomer { .. } | Self::UnknownKey { .. } => "dta customer list",
+            Self::CustomerExists { .. } => "choose another name; names are never used again",
+            Self::KeyExists { .. } | Self::AlreadyRevoked { .. } => {
+                "make a new key pair; a key belongs to one customer and is revoked for good"
+            }
+            Self::NoRole { .. } => {
+                "name at least one role: enrol, permit, server-share, revoke, ticket"
+            }
+            Self::SuiteNotAllowed { .. } => "allow the suite in the customer's policy, or use RO",
+            Self::State(error) => return error.remedy(),
+            Self::StatusAlready { .. } | Self::NeverValid { .. } | Self::PublicKey(_) => {
+                return None;
+            }
+        })
+    }
+
+    /// The exit code of a command that ends with this: 6 for a conflict, else that of the state error
+    /// or 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::CustomerExists { .. }
+            | Self::StatusAlready { .. }
+            | Self::KeyExists { .. }
+            | Self::AlreadyRevoked { .. } => 6,
+            Self::State(error) => error.exit_code(),
+            _ => 1,
         }
     }
 }

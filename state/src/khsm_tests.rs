@@ -113,3 +113,33 @@ fn the_check_value_differs_with_key_set_and_epoch() {
     }
     assert_eq!(format!("{:?}", khsm([1; 32])), "KHsm(..)");
 }
+
+#[test]
+fn the_wraps_context_and_the_check_value_are_byte_for_byte_as_documented() {
+    let context = SealContext {
+        authority: quorum::AuthorityId::from_bytes([0xaa; 32]),
+        set_id: SetId::from_bytes([0x55; 16]),
+        epoch: Epoch::new(0x0102_0304),
+    };
+    let key = HsmKey {
+        hsm: "7f3a".parse().unwrap(),
+        token_label: "not part of it".parse().unwrap(),
+        key_label: "seal-1".parse().unwrap(),
+    };
+    let expected = [
+        b"dta k_hsm v1\n".as_slice(),
+        &[0xaa; 32],
+        &[0x55; 16],
+        &[1, 2, 3, 4],
+        b"\x00\x047f3a",
+        b"\x00\x06seal-1",
+    ]
+    .concat();
+    assert_eq!(wrap_aad(&key, &context), expected);
+    // Computed with Python's hmac module.
+    let check = khsm([1; 32]).check_value(&context.set_id, context.epoch);
+    assert_eq!(
+        check.to_string(),
+        "9155ce75abab615628f14aa9afa360f4a3cf1a0ba905704ed93154296d58ef26"
+    );
+}

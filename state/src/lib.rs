@@ -19,11 +19,13 @@ mod customer;
 mod db;
 mod dir;
 mod error;
+mod files;
 mod khsm;
 #[cfg(test)]
 mod kill_tests;
 mod locked;
 mod mac;
+mod names;
 mod policy;
 mod registry;
 mod seal;
@@ -31,16 +33,18 @@ mod seal;
 mod testing;
 
 pub use anchor::{AnchorCheck, AnchorError, AnchorObject};
-pub use change::{Change, ChangeError, NewCustomer, NewMasterKey, NewSigningKey};
+pub use change::{Change, NewCustomer, NewMasterKey, NewSigningKey};
 pub use customer::{
-    Customer, CustomerId, CustomerIdError, CustomerStatus, KeyAlgorithm, KeyId, KeyIdError,
-    KeyState, KeyValidity, KeyVersion, KeyVersionError, MasterKey, PublicKeyError, Role,
-    SigningKey, UnknownName,
+    Customer, CustomerStatus, KeyAlgorithm, KeyState, KeyValidity, MasterKey, PublicKeyError, Role,
+    SigningKey,
 };
 pub use dir::{GenerationCheck, Genesis, StateDir};
-pub use error::StateError;
+pub use error::{ChangeError, StateError};
 pub use khsm::{KHsm, OpenKHsmError, Wrap, open_k_hsm, wrap_k_hsm};
 pub use locked::LockMemoryError;
+pub use names::{
+    CustomerId, CustomerIdError, KeyId, KeyIdError, KeyVersion, KeyVersionError, UnknownName,
+};
 pub use policy::{Operation, PermitWindow, Policy, PolicyError};
 pub use registry::Registry;
 pub use seal::{SealContext, SealError, SealedSecret, SealingKey};

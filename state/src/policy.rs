@@ -7,7 +7,7 @@ use std::str::FromStr;
 use mpin::Suite;
 use serde::{Deserialize, Serialize};
 
-use crate::customer::UnknownName;
+use crate::names::UnknownName;
 
 /// A customer's policy. Every field has a default, so that a policy written before a field existed
 /// still reads; limits on rates will be one more field.

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
-use crate::customer::{Customer, CustomerId, KeyId, KeyState, KeyVersion, MasterKey, SigningKey};
+use crate::customer::{Customer, KeyState, MasterKey, SigningKey};
 use crate::error::StateError;
 use crate::mac::{Rows, Table};
+use crate::names::{CustomerId, KeyId, KeyVersion};
 
 /// Customers, signing keys and master keys at one generation.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -21,9 +21,10 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::customer::{CustomerId, KeyVersion, MasterKey};
+use crate::customer::MasterKey;
 use crate::khsm::KHsm;
 use crate::locked::{LockMemoryError, LockedKey};
+use crate::names::{CustomerId, KeyVersion};
 
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;

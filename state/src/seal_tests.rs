@@ -152,3 +152,31 @@ fn k_is_what_the_documentation_says() {
 fn the_sealing_key_prints_as_dots() {
     assert_eq!(format!("{:?}", World::new().key()), "SealingKey(..)");
 }
+
+#[test]
+fn the_header_of_a_master_key_is_byte_for_byte_as_documented() {
+    let mut key = World::new().key();
+    key.context = SealContext {
+        authority: AuthorityId::from_bytes([0xaa; 32]),
+        set_id: SetId::from_bytes([0x55; 16]),
+        epoch: Epoch::new(3),
+    };
+    let customer = "bank".parse().unwrap();
+    let header = MasterHeader {
+        customer: &customer,
+        version: KeyVersion::FIRST,
+        suite: Suite::Milagro,
+        commitment: &[0x0c; 48],
+    };
+    let expected = format!(
+        "dta master key v1\n{{\"authority\":\"{}\",\"commitment\":\"{}\",\"customer\":\"bank\",\
+         \"epoch\":3,\"key\":\"k1\",\"set_id\":\"{}\",\"suite\":\"MILAGRO\"}}",
+        "aa".repeat(32),
+        "0c".repeat(48),
+        "55".repeat(16)
+    );
+    assert_eq!(
+        String::from_utf8(key.master_aad(&header)).unwrap(),
+        expected
+    );
+}
