@@ -14,7 +14,7 @@ mod request;
 mod service;
 mod term;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> CliResult {
     match command {
-        Command::Hsm(_args) => Ok(()),
+        Command::Hsm(args) => run_hsm(&args.config),
         Command::Authority(args) => authority::run(args),
         Command::Proxy(args) => proxy::run(args),
         Command::Ceremony(command) => ceremony_cli::run_ceremony(command),
@@ -98,4 +98,12 @@ fn run(command: Command) -> CliResult {
         Command::Device(command) => device::run(command),
         Command::Audit(command) => audit_cli::run(command),
     }
+}
+
+fn run_hsm(config: &Path) -> CliResult {
+    service::process::init_logs();
+    hsm::run_process(config).map_err(|error| {
+        let remedy = error.remedy();
+        CliError::new(Exit::Hsm, error).with_remedy(remedy)
+    })
 }
