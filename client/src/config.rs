@@ -312,8 +312,10 @@ impl DtaTable {
     fn check(self, directory: &Path) -> Result<DtaPins, ConfigError> {
         let place = format!("dta {}", self.name);
         let at = |key: &str| format!("{place}: {key}");
-        if self.name.is_empty() || self.name.contains(char::is_whitespace) {
-            return Err(ConfigError::value("dta: name", "must be one word"));
+        let length = self.name.chars().count();
+        if !(1..=64).contains(&length) || self.name.contains(char::is_control) {
+            let reason = "must have 1 to 64 characters, no control characters";
+            return Err(ConfigError::value("dta: name", reason));
         }
         let endpoint =
             Endpoint::parse(&self.url).map_err(|reason| ConfigError::value(at("url"), reason))?;

@@ -35,10 +35,8 @@ mod connection;
 mod dta;
 mod error;
 pub mod mpin_id;
-mod section;
 mod tls;
 
 pub use call::{Client, DayRange, Issued, KeyOf, Permit, Source};
 pub use config::Config;
 pub use error::{ClientError, DtaError};
-pub use section::DtaSection;
