@@ -2,7 +2,9 @@
 
 use client::Client;
 use serde::Serialize;
-use wire::api::{AuthorityInfo, CustomerInfo, CustomerStatus, KeyVersion, MasterKeyInfo, Role, Suite};
+use wire::api::{
+    AuthorityInfo, CustomerInfo, CustomerStatus, KeyVersion, MasterKeyInfo, Role, Suite,
+};
 
 use super::{Target, failure, wait};
 use crate::term::{CliError, CliResult, Exit, print_json};
@@ -131,7 +133,7 @@ impl Report {
 }
 
 fn compare(pin: &client::config::KeyPin, key: &MasterKeyInfo) -> Pin {
-    let same = pin.suite == key.suite
-        && pin.commitment.to_compressed() == *key.commitment.as_bytes();
+    let same =
+        pin.suite == key.suite && pin.commitment.to_compressed() == *key.commitment.as_bytes();
     if same { Pin::Same } else { Pin::Differs }
 }

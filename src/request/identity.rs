@@ -21,8 +21,7 @@ pub(crate) struct NewIdentityArgs {
 }
 
 pub(super) fn run(args: &NewIdentityArgs) -> CliResult {
-    let mpin_id =
-        MpinId::new(&args.id).map_err(|error| CliError::new(Exit::Usage, error))?;
+    let mpin_id = MpinId::new(&args.id).map_err(|error| CliError::new(Exit::Usage, error))?;
     let hex = hex::encode(mpin_id.as_str());
     let identity = mpin_id.identity();
     if let Some(path) = &args.out {
@@ -59,7 +58,9 @@ impl Who {
 }
 
 fn from_mpin_id(text: &str) -> CliResult<IdentityHex> {
-    let bytes = hex::decode(text.trim()).ok().filter(|bytes| !bytes.is_empty());
+    let bytes = hex::decode(text.trim())
+        .ok()
+        .filter(|bytes| !bytes.is_empty());
     let bytes = bytes.ok_or_else(|| {
         CliError::new(Exit::Usage, "--mpin-id-hex: expected hexadecimal digits")
             .with_remedy(Some("the mpin_id that `dta request new-identity` printed"))

@@ -31,16 +31,22 @@ pub(crate) enum RequestCommand {
     #[command(after_help = "Example: dta request new-identity --id alice@example.com")]
     NewIdentity(identity::NewIdentityArgs),
     /// Fetch a client share: from all D-TAs, verified and combined, or from one.
-    #[command(after_help = "Example: dta request client-share --config customer.toml \
-        --identity 5f1c...e2 --out alice.client-share")]
+    #[command(
+        after_help = "Example: dta request client-share --config customer.toml \
+        --identity 5f1c...e2 --out alice.client-share"
+    )]
     ClientShare(shares::ClientShareArgs),
     /// Fetch the server share of this customer.
-    #[command(after_help = "Example: dta request server-share --config customer.toml \
-        --out acme.server-share")]
+    #[command(
+        after_help = "Example: dta request server-share --config customer.toml \
+        --out acme.server-share"
+    )]
     ServerShare(shares::ServerShareArgs),
     /// Fetch time permits for identities and days.
-    #[command(after_help = "Example: dta request time-permit --config customer.toml \
-        --identity 5f1c...e2 --from 2026-11-20 --days 2")]
+    #[command(
+        after_help = "Example: dta request time-permit --config customer.toml \
+        --identity 5f1c...e2 --from 2026-11-20 --days 2"
+    )]
     TimePermit(shares::TimePermitArgs),
     /// Show what the D-TAs hold for this customer: keys and commitments, compared with the pins.
     #[command(after_help = "Example: dta request key --config customer.toml --dta alpha")]

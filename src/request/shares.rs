@@ -212,8 +212,11 @@ fn permits(issued: &Issued<Vec<Permit>>, form: &Form) -> CliResult<Shown> {
 
 /// The public lines: suite, commitment, keys.
 fn describe<T>(issued: &Issued<T>) -> String {
-    let keys: Vec<_> =
-        issued.keys.iter().map(|key| format!("{} {}", key.dta, key.key)).collect();
+    let keys: Vec<_> = issued
+        .keys
+        .iter()
+        .map(|key| format!("{} {}", key.dta, key.key))
+        .collect();
     format!(
         "suite       {}\ncommitment  {}\nkeys        {}\n",
         issued.suite,
