@@ -190,11 +190,10 @@ fn add(args: AddArgs) -> CliResult {
     if args.common.json {
         return print_json(&report);
     }
-    print!("{}", describe(&report));
-    println!(
-        "\n# for the customer's customer.toml\n{}",
-        report.customer_toml.trim_end()
-    );
+    // Standard output is what the customer needs, and nothing else, so that it can go into a file.
+    eprint!("{}", describe(&report));
+    eprintln!("the customer puts these lines into its customer.toml:");
+    print!("{}", report.customer_toml);
     Ok(())
 }
 

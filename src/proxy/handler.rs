@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use hyper::header::{TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
@@ -20,7 +20,7 @@ use wire::{Problem, ProblemType};
 use super::problems;
 use super::upstream::{Link, Registry, View, internal_uri, unavailable};
 use crate::service::clock::unix_seconds;
-use crate::service::http::{problem_reply, read_body, request_parts};
+use crate::service::http::{is_signed, problem_reply, read_body, request_parts};
 use crate::service::refusals::RefusalCounter;
 use crate::service::routes::Call;
 
@@ -73,7 +73,7 @@ impl Proxy {
             .map_err(|_| {
                 Problem::new(ProblemType::Malformed, "the body did not arrive in time")
             })??;
-        if call.needs_signature() || is_signed(&head.headers) {
+        if call.needs_signature() || is_signed(&head) {
             self.check(&head, &body, registry)?;
         }
         link.clone().send(forwarded(head, body)).await
@@ -107,16 +107,12 @@ impl Proxy {
 fn usable(view: &View) -> Result<(&Link, &Registry), Problem> {
     match view {
         View::Unlocked(link, registry) => Ok((link, registry)),
-        View::Sealed(_) => Err(Problem::new(
-            ProblemType::Sealed,
-            "nothing is issued until it is unlocked",
-        )),
+        View::Sealed(_) => {
+            let detail = "nothing is issued until the holders unlock it";
+            Err(Problem::new(ProblemType::Sealed, detail).with_retry_after(10))
+        }
         View::Unreachable => Err(unavailable("there is no connection to the authority")),
     }
-}
-
-fn is_signed(headers: &HeaderMap) -> bool {
-    headers.contains_key("signature") || headers.contains_key("signature-input")
 }
 
 /// The request as it came: method, path, query, every end-to-end field in order, body.

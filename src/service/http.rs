@@ -53,6 +53,11 @@ pub(crate) fn request_parts(head: &Parts) -> RequestParts<'_> {
     }
 }
 
+/// Whether a request claims to be signed.
+pub(crate) fn is_signed(head: &Parts) -> bool {
+    head.headers.contains_key("signature") || head.headers.contains_key("signature-input")
+}
+
 /// An unsigned `application/problem+json` reply.
 pub(crate) fn problem_reply(problem: &Problem) -> Reply {
     reply(

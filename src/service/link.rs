@@ -35,6 +35,15 @@ pub(crate) enum Snapshot {
     },
 }
 
+impl Snapshot {
+    /// The id that requests must name in `dta-authority`, 64 hex digits.
+    pub(crate) fn authority_id(&self) -> &str {
+        match self {
+            Self::Sealed { authority_id } | Self::Unlocked { authority_id, .. } => authority_id,
+        }
+    }
+}
+
 /// One registered signing key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -17,10 +17,15 @@ use crate::term::{CliError, Exit};
 pub(crate) struct AllowedUsers(Vec<u32>);
 
 impl AllowedUsers {
-    /// Root, the own user, and `others` (numeric user ids).
-    pub(crate) fn own_and(others: &[u32]) -> Self {
+    /// Root, the own user, and `others`.
+    pub(crate) fn own_and(others: &[hsm::User]) -> Self {
         let own = rustix::process::geteuid().as_raw();
-        Self([0, own].into_iter().chain(others.iter().copied()).collect())
+        Self(
+            [0, own]
+                .into_iter()
+                .chain(others.iter().map(|user| user.uid))
+                .collect(),
+        )
     }
 
     /// The user id at the other end, if it may connect.

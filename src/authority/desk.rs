@@ -1,0 +1,214 @@
+//! The operator's desk: one operation after another, the only writer of the state directory.
+//!
+//! Every step is logged before it is answered. Here are the dispatch and the way back to sealed; sessions and
+//! shares are in `sessions`, customers in `customers`. Operations wait for disk and HSM and belong on a
+//! blocking thread.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use audit::{Event, Log};
+use quorum::NodeKey;
+use serde::Serialize;
+use serde_json::Value;
+use state::StateDir;
+use tokio::sync::watch;
+use wire::Problem;
+use wire::operator::{HsmState, ManifestChainReply, Op, StatusReport};
+
+use super::issuer::audit_unavailable;
+use super::keyring::Keyring;
+use super::phase::{Phase, Sealed};
+use super::status::StatusSource;
+use super::token::Token;
+use super::vault::Vault;
+use crate::service::link::{PublicKeyRow, Snapshot};
+
+/// What the desk works with.
+pub(super) struct Equipment {
+    pub(super) token: Token,
+    pub(super) node: NodeKey,
+    pub(super) log: Arc<Log>,
+    pub(super) vault: Arc<Vault>,
+    pub(super) status: Arc<StatusSource>,
+    pub(super) snapshots: watch::Sender<Arc<Snapshot>>,
+    pub(super) public_authority: String,
+    pub(super) session_time: Duration,
+    pub(super) digests: Digests,
+}
+
+/// What the process says of itself: SHA-256 of binary and configuration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Digests {
+    pub(super) binary: [u8; 32],
+    pub(super) config: [u8; 32],
+}
+
+/// The desk. One operation at a time.
+pub(super) struct Desk {
+    pub(super) equipment: Equipment,
+    papers: Mutex<Papers>,
+}
+
+/// What lies on the desk.
+pub(super) struct Papers {
+    pub(super) state: StateDir,
+    pub(super) phase: Phase,
+    /// Events of a change that is durable in the state directory and could not be logged yet. At most
+    /// one change: the next one is not made before they are.
+    pub(super) unlogged: Vec<Event>,
+}
+
+impl Desk {
+    /// A desk in front of a sealed authority.
+    pub(super) fn new(equipment: Equipment, state: StateDir) -> Self {
+        let phase = Phase::Sealed(Sealed);
+        Self {
+            equipment,
+            papers: Mutex::new(Papers {
+                state,
+                phase,
+                unlogged: Vec::new(),
+            }),
+        }
+    }
+
+    /// Performs an operation for the user `uid`.
+    ///
+    /// # Errors
+    /// The problem, as it goes to the operator.
+    pub(super) fn perform(&self, op: Op, uid: u32) -> Result<Value, Problem> {
+        let mut papers = self.papers();
+        self.expire(&mut papers);
+        match op {
+            Op::Status {} => Ok(json(&self.equipment.status.report())),
+            Op::ManifestChain {} => Ok(json(&manifest_chain(&papers.state))),
+            Op::SessionOpen { purpose } => self
+                .open_session(&mut papers, &purpose)
+                .map(|reply| json(&reply)),
+            Op::SessionGet {} => self.get_session(&mut papers).map(|reply| json(&reply)),
+            Op::ShareSubmit { session, envelope } => self
+                .submit(&mut papers, &session, &envelope)
+                .map(|reply| json(&reply)),
+            Op::Lock {} => Ok(json(&self.lock(&mut papers, uid))),
+            op => self.manage_customers(&mut papers, op, uid),
+        }
+    }
+
+    /// Ends a session whose time is over.
+    pub(super) fn tick(&self) {
+        self.expire(&mut self.papers());
+    }
+
+    /// Wipes everything, for the end of the process.
+    pub(super) fn close(&self) {
+        self.seal(&mut self.papers(), "stop", None);
+    }
+
+    fn lock(&self, papers: &mut Papers, uid: u32) -> StatusReport {
+        self.seal(papers, "operator", Some(uid));
+        self.equipment.status.report()
+    }
+
+    /// Wipes first and logs afterwards: a log that cannot be written must not keep secrets open.
+    fn seal(&self, papers: &mut Papers, reason: &str, operator: Option<u32>) {
+        self.equipment.vault.seal();
+        let before = std::mem::replace(&mut papers.phase, Phase::Sealed(Sealed));
+        let event = match &before {
+            Phase::Sealed(_) => return,
+            Phase::Unlocked(_) => Event::Locked {
+                reason: reason.to_owned(),
+                operator,
+            },
+            Phase::Unlocking(unlocking) => Event::SessionClosed {
+                session: unlocking.id(),
+                reason: if operator.is_some() { "locked" } else { reason }.to_owned(),
+            },
+        };
+        drop(before);
+        self.note(&papers.phase);
+        self.publish();
+        tracing::info!(reason, "sealed");
+        if let Err(error) = self.equipment.log.append_blocking(event) {
+            tracing::error!(%error, "the secrets are wiped, but the log did not take the entry");
+        }
+    }
+
+    fn expire(&self, papers: &mut Papers) {
+        let Phase::Unlocking(unlocking) = &mut papers.phase else {
+            return;
+        };
+        if !unlocking.session.expire(Instant::now()) {
+            return;
+        }
+        let event = Event::SessionClosed {
+            session: unlocking.id(),
+            reason: "expired".to_owned(),
+        };
+        papers.phase = Phase::Sealed(Sealed);
+        self.note(&papers.phase);
+        tracing::info!("the unlock session expired; the shares it held are wiped");
+        if let Err(error) = self.equipment.log.append_blocking(event) {
+            tracing::error!(%error, "the log did not take the end of the session");
+        }
+    }
+
+    /// Makes an event durable before whatever follows.
+    pub(super) fn log(&self, event: Event) -> Result<(), Problem> {
+        self.equipment
+            .log
+            .append_blocking(event)
+            .map(drop)
+            .map_err(audit_unavailable)
+    }
+
+    /// Writes down where the authority stands, for the status.
+    pub(super) fn note(&self, phase: &Phase) {
+        self.equipment.status.note(phase);
+    }
+
+    /// The status after the HSM has just done something.
+    pub(super) fn status_with_hsm(&self) -> StatusReport {
+        self.equipment.status.with_hsm(HsmState::Ready)
+    }
+
+    /// Tells the proxies what they need to know now.
+    pub(super) fn publish(&self) {
+        let previous = self.equipment.snapshots.borrow().authority_id().to_owned();
+        let snapshot = self
+            .equipment
+            .vault
+            .with(|keyring| unlocked(&previous, keyring));
+        let snapshot = snapshot.unwrap_or(Snapshot::Sealed {
+            authority_id: previous,
+        });
+        self.equipment.snapshots.send_replace(Arc::new(snapshot));
+    }
+
+    /// Everything on the desk is valid between two operations, whatever panicked within one.
+    fn papers(&self) -> MutexGuard<'_, Papers> {
+        self.papers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unlocked(authority_id: &str, keyring: &Keyring) -> Snapshot {
+    let keys = keyring
+        .verifying_keys()
+        .map(|key| PublicKeyRow { pem: key.to_pem() })
+        .collect();
+    Snapshot::Unlocked {
+        authority_id: authority_id.to_owned(),
+        keys,
+    }
+}
+
+fn manifest_chain(state: &StateDir) -> ManifestChainReply {
+    ManifestChainReply {
+        chain: state.chain().manifests().iter().map(json).collect(),
+    }
+}
+
+/// The replies on this socket are plain JSON by their types.
+pub(super) fn json<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("replies have string keys and no floats")
+}

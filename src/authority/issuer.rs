@@ -1,0 +1,257 @@
+//! Answers customers' requests: admission, decision, audit entry, reply, in that order.
+//!
+//! Nothing leaves before its entry is durable. The secrets are borrowed for the computation only; while
+//! a request waits for the disk it holds none. Everything is bounded: requests at once, bulk work at
+//! once, the wait for the log.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use audit::{AppendError, BurntNonce, Event, Log, Timestamp};
+use bytes::Bytes;
+use hyper::http::request::Parts;
+use tokio::sync::Semaphore;
+use wire::api::{AuthorityInfo, CustomerInfo, NodeKeyInfo};
+use wire::signature::SKEW_SECONDS;
+use wire::{Problem, ProblemType};
+
+use super::decide::{Arrived, Decision, Names, decide};
+use super::keyring::Keyring;
+use super::replay::ReplayCache;
+use super::reply::{Draft, Prepared};
+use super::vault::Vault;
+use crate::service::clock::unix_seconds;
+use crate::service::http::{Reply, problem_reply};
+use crate::service::link::RefusalReport;
+use crate::service::refusals::RefusalCounter;
+use crate::service::routes::Call;
+
+/// Requests in work at once: what the log takes in one batch.
+const MAX_REQUESTS: usize = 512;
+/// Requests for many permits in work at once; each takes a core for some milliseconds.
+const MAX_BULK: usize = 2;
+/// Requests for permits with a longer body than this are computed beside the others, not among them.
+const BULK_BODY: usize = 1_024;
+
+/// What is public about this authority.
+#[derive(Clone, Debug)]
+pub(super) struct Identification {
+    pub(super) name: String,
+    pub(super) node: NodeKeyInfo,
+}
+
+/// Everything that answering needs.
+pub(super) struct Issuer {
+    names: Names,
+    identification: Identification,
+    vault: Arc<Vault>,
+    log: Arc<Log>,
+    max_unsigned: Duration,
+    replay: Mutex<ReplayCache>,
+    refusals: RefusalCounter,
+    requests: Semaphore,
+    bulk: Semaphore,
+}
+
+impl Issuer {
+    /// An issuer that refuses the nonces that were burnt before the start.
+    pub(super) fn new<'a>(
+        names: Names,
+        identification: Identification,
+        vault: Arc<Vault>,
+        log: Arc<Log>,
+        max_unsigned: Duration,
+        burnt: impl Iterator<Item = &'a BurntNonce>,
+    ) -> Self {
+        let mut replay = ReplayCache::default();
+        for BurntNonce {
+            keyid,
+            nonce,
+            expires,
+        } in burnt
+        {
+            replay.burn(keyid, nonce, expires.saturating_add(SKEW_SECONDS), 0);
+        }
+        Self {
+            names,
+            identification,
+            vault,
+            log,
+            max_unsigned,
+            replay: Mutex::new(replay),
+            refusals: RefusalCounter::default(),
+            requests: Semaphore::new(MAX_REQUESTS),
+            bulk: Semaphore::new(MAX_BULK),
+        }
+    }
+
+    /// Answers one request with a reply, whatever happens.
+    pub(super) async fn answer(self: &Arc<Self>, call: Call, head: Parts, body: Bytes) -> Reply {
+        match self.try_answer(call, head, body).await {
+            Ok(reply) => reply,
+            Err(problem) => self.refuse_unsigned(&problem),
+        }
+    }
+
+    /// Refuses without a signature, and counts it.
+    pub(super) fn refuse_unsigned(&self, problem: &Problem) -> Reply {
+        self.refusals.count(problem.kind());
+        tracing::debug!(problem = problem.kind().name(), "refused");
+        problem_reply(problem)
+    }
+
+    /// Logs what a proxy refused by itself during one minute.
+    ///
+    /// # Errors
+    /// `malformed` for unknown problem types, `audit-unavailable`.
+    pub(super) async fn log_refusals(&self, report: RefusalReport) -> Result<(), Problem> {
+        if let Some(name) = report
+            .counts
+            .keys()
+            .find(|name| ProblemType::from_name(name).is_none())
+        {
+            let detail = format!("{name:?} is no problem type");
+            return Err(Problem::new(ProblemType::Malformed, detail));
+        }
+        self.log
+            .append(refusal_event(report))
+            .await
+            .map(drop)
+            .map_err(audit_unavailable)
+    }
+
+    /// Logs the finished minutes of this process's own counters.
+    pub(super) async fn log_own_refusals(&self) {
+        for report in self.refusals.take_finished() {
+            if self.log_refusals(report.clone()).await.is_err() {
+                self.refusals.put_back(report);
+            }
+        }
+    }
+
+    /// What is still counted, for the end of the process.
+    pub(super) fn last_refusals(&self) -> impl Iterator<Item = Event> {
+        self.refusals.take_all().into_iter().map(refusal_event)
+    }
+
+    async fn try_answer(
+        self: &Arc<Self>,
+        call: Call,
+        head: Parts,
+        body: Bytes,
+    ) -> Result<Reply, Problem> {
+        let _slot = self.requests.try_acquire().map_err(|_| overloaded())?;
+        self.check_checkpoints()?;
+        if call == Call::TimePermits && body.len() > BULK_BODY {
+            let _bulk = self.bulk.try_acquire().map_err(|_| overloaded())?;
+            let this = Arc::clone(self);
+            let work = tokio::task::spawn_blocking(move || this.prepare(call, &head, &body));
+            let prepared = work.await.map_err(|panic| {
+                tracing::error!(%panic, "a request failed within");
+                Problem::new(
+                    ProblemType::Internal,
+                    "the request failed within the authority",
+                )
+            })??;
+            return self.conclude(prepared).await;
+        }
+        let prepared = self.prepare(call, &head, &body)?;
+        self.conclude(prepared).await
+    }
+
+    /// Nothing is issued that no checkpoint will cover for long.
+    fn check_checkpoints(&self) -> Result<(), Problem> {
+        let unsigned = self.log.unsigned_for();
+        if unsigned <= self.max_unsigned {
+            return Ok(());
+        }
+        let detail = format!(
+            "the HSM has signed no checkpoint for {} s",
+            unsigned.as_secs()
+        );
+        Err(Problem::new(ProblemType::AuditUnavailable, detail).with_retry_after(5))
+    }
+
+    /// Computes the reply and signs it: all that needs a secret.
+    fn prepare(&self, call: Call, head: &Parts, body: &[u8]) -> Result<Prepared, Problem> {
+        self.vault.with(|keyring| {
+            let arrived = Arrived {
+                call,
+                head,
+                body,
+                now: unix_seconds(),
+            };
+            let draft = self.draft(&arrived, keyring)?;
+            draft.sign(&arrived, &keyring.response.key)
+        })?
+    }
+
+    fn draft(&self, arrived: &Arrived<'_>, keyring: &Keyring) -> Result<Draft, Problem> {
+        if arrived.call == Call::Authority && !arrived.is_signed() {
+            return Ok(Draft::introduction(self.describe(arrived, keyring, None)));
+        }
+        match decide(arrived, &self.names, keyring, &self.replay) {
+            Decision::Unproven(problem) | Decision::Failed(problem) => Err(problem),
+            Decision::Refused(problem, event) => Ok(Draft::refusal(&problem, event)),
+            Decision::Issue(issued) => Ok(Draft::share(issued)),
+            Decision::Introduce(caller) => Ok(Draft::introduction(self.describe(
+                arrived,
+                keyring,
+                Some(*caller),
+            ))),
+        }
+    }
+
+    fn describe(
+        &self,
+        arrived: &Arrived<'_>,
+        keyring: &Keyring,
+        customer: Option<CustomerInfo>,
+    ) -> AuthorityInfo {
+        AuthorityInfo {
+            name: self.identification.name.clone(),
+            authority: self.names.authority_id,
+            node_key: self.identification.node.clone(),
+            response_key: Some(keyring.response.certificate.clone()),
+            time: arrived.now,
+            customer,
+        }
+    }
+
+    /// Waits for the entry, then lets the reply go.
+    async fn conclude(&self, prepared: Prepared) -> Result<Reply, Problem> {
+        if let Some(event) = prepared.event {
+            self.log.append(event).await.map_err(audit_unavailable)?;
+        }
+        Ok(prepared.reply)
+    }
+}
+
+fn refusal_event(report: RefusalReport) -> Event {
+    let minute = Timestamp::from_unix_millis(report.minute.saturating_mul(1_000));
+    Event::RefusalCounts {
+        minute,
+        counts: report.counts,
+    }
+}
+
+fn overloaded() -> Problem {
+    Problem::new(ProblemType::Overloaded, "too many requests are in work").with_retry_after(1)
+}
+
+/// What could not be logged does not happen.
+pub(super) fn audit_unavailable(error: AppendError) -> Problem {
+    tracing::error!(%error, "nothing is issued: the audit log did not take an entry");
+    match error {
+        AppendError::QueueFull { .. } => overloaded(),
+        error => {
+            let detail = "the audit log did not take the entry, so nothing was issued";
+            let problem = Problem::new(ProblemType::AuditUnavailable, detail);
+            if matches!(error, AppendError::TimedOut { .. }) {
+                problem.with_retry_after(2)
+            } else {
+                problem
+            }
+        }
+    }
+}

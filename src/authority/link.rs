@@ -1,0 +1,166 @@
+//! The proxies' side of the authority: HTTP/2 over a Unix socket from a permitted user.
+//!
+//! This file moves requests and replies; what is answered is decided in [`Issuer`], which knows
+//! nothing of sockets. Later an mTLS listener stands beside this one.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
+use http_body_util::{Either, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use wire::{Problem, ProblemType};
+
+use super::issuer::Issuer;
+use crate::service::http::{problem_reply, read_body, reply};
+use crate::service::link::{
+    INTERNAL_PREFIX, REFUSALS_PATH, REGISTRY_PATH, RefusalReport, Snapshot,
+};
+use crate::service::process::Shutdown;
+use crate::service::routes::Call;
+use crate::service::unix::{AllowedUsers, BoundSocket};
+
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_STREAMS: u32 = 1_024;
+const MAX_HEADER_BYTES: u32 = 32 * 1024;
+/// A report of one minute names each problem type at most once.
+const REPORT_LIMIT: usize = 4 * 1024;
+
+type BoxedStream = std::pin::Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
+type ReplyBody = Either<Full<Bytes>, StreamBody<BoxedStream>>;
+
+/// What every connection needs.
+#[derive(Clone)]
+pub(crate) struct ProxySocket {
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) snapshots: watch::Receiver<Arc<Snapshot>>,
+    pub(crate) users: AllowedUsers,
+}
+
+impl ProxySocket {
+    /// Serves until shutdown is requested, then lets what is in flight finish.
+    pub(crate) async fn serve(self, socket: BoundSocket, shutdown: Shutdown) {
+        let graceful = GracefulShutdown::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = socket.accept() => accepted,
+                () = shutdown.requested() => break,
+            };
+            let stream = match accepted {
+                Ok(stream) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a proxy's connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            match self.users.admit(&stream) {
+                Ok(_) => self
+                    .clone()
+                    .spawn_connection(stream, &graceful, shutdown.clone()),
+                Err(error) => tracing::warn!(%error, "a proxy's connection is refused"),
+            }
+        }
+        drop(socket);
+        if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some requests did not finish in time and are cut off");
+        }
+    }
+
+    fn spawn_connection(self, stream: UnixStream, graceful: &GracefulShutdown, shutdown: Shutdown) {
+        let service = service_fn(move |request| {
+            let (this, shutdown) = (self.clone(), shutdown.clone());
+            async move { Ok::<_, Infallible>(this.answer(request, shutdown).await) }
+        });
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADER_BYTES)
+            .keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a proxy's connection ended");
+            }
+        });
+    }
+
+    async fn answer(&self, request: Request<Incoming>, shutdown: Shutdown) -> Response<ReplyBody> {
+        if request.uri().path().starts_with(INTERNAL_PREFIX) {
+            return self.answer_internal(request, shutdown).await;
+        }
+        let call = match Call::find(request.method(), request.uri().path()) {
+            Ok(call) => call,
+            Err(problem) => return self.issuer.refuse_unsigned(&problem).map(Either::Left),
+        };
+        let (head, body) = request.into_parts();
+        match read_body(body, call.body_limit()).await {
+            Ok(body) => self.issuer.answer(call, head, body).await.map(Either::Left),
+            Err(problem) => self.issuer.refuse_unsigned(&problem).map(Either::Left),
+        }
+    }
+
+    async fn answer_internal(
+        &self,
+        request: Request<Incoming>,
+        shutdown: Shutdown,
+    ) -> Response<ReplyBody> {
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, REGISTRY_PATH) => {
+                let lines = snapshot_lines(self.snapshots.clone());
+                let until = lines.take_until(async move { shutdown.requested().await });
+                let stream: BoxedStream = Box::pin(until);
+                Response::new(Either::Right(StreamBody::new(stream)))
+            }
+            (&Method::POST, REFUSALS_PATH) => self.take_report(request).await.map(Either::Left),
+            _ => {
+                let problem = Problem::new(ProblemType::NotFound, "there is nothing at this path");
+                problem_reply(&problem).map(Either::Left)
+            }
+        }
+    }
+
+    async fn take_report(&self, request: Request<Incoming>) -> crate::service::http::Reply {
+        let report = match read_body(request.into_body(), REPORT_LIMIT).await {
+            Ok(body) => serde_json::from_slice::<RefusalReport>(&body)
+                .map_err(|error| Problem::new(ProblemType::Malformed, error.to_string())),
+            Err(problem) => Err(problem),
+        };
+        match report {
+            Ok(report) => match self.issuer.log_refusals(report).await {
+                Ok(()) => reply(204, "application/json", Vec::new(), None),
+                Err(problem) => problem_reply(&problem),
+            },
+            Err(problem) => problem_reply(&problem),
+        }
+    }
+}
+
+/// The present snapshot at once, then one line after each change.
+fn snapshot_lines(
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> {
+    snapshots.mark_changed();
+    stream::unfold(snapshots, |mut snapshots| async move {
+        snapshots.changed().await.ok()?;
+        let snapshot = Arc::clone(&snapshots.borrow_and_update());
+        let mut line = serde_json::to_vec(&*snapshot).expect("a snapshot is plain JSON");
+        line.push(b'\n');
+        Some((Ok(Frame::data(Bytes::from(line))), snapshots))
+    })
+}

@@ -1,0 +1,125 @@
+//! `dta status`: what stands on the board, and what HSM and log say at this moment.
+//!
+//! Nothing here waits for the desk, where an operation may be waiting for a slow HSM.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use audit::{Log, LogState};
+use ceremony::session::UnlockSession;
+use quorum::ManifestChain;
+use wire::operator::{
+    AcceptedShare, AuditReport, AuditState, AuthorityState, HsmState, SessionReport, SetReport,
+    StatusReport,
+};
+
+use super::phase::Phase;
+use super::token::Token;
+
+/// What the desk last wrote down.
+#[derive(Clone, Debug)]
+struct Board {
+    state: AuthorityState,
+    accepted: Vec<AcceptedShare>,
+    session: Option<SessionReport>,
+}
+
+/// Where a status comes from.
+pub(super) struct StatusSource {
+    chain: ManifestChain,
+    token: Token,
+    log: Arc<Log>,
+    board: Mutex<Board>,
+}
+
+impl StatusSource {
+    /// The status of an authority that has just started.
+    pub(super) fn new(chain: ManifestChain, token: Token, log: Arc<Log>) -> Self {
+        let state = AuthorityState::Sealed;
+        let board = Mutex::new(Board {
+            state,
+            accepted: Vec::new(),
+            session: None,
+        });
+        Self {
+            chain,
+            token,
+            log,
+            board,
+        }
+    }
+
+    /// The status now. Asks the HSM, for some seconds at most.
+    pub(super) fn report(&self) -> StatusReport {
+        let hsm = match self.token.check_key(&self.chain) {
+            Ok(_) => HsmState::Ready,
+            Err(error) => {
+                tracing::warn!(%error, "the HSM is not ready");
+                HsmState::Unavailable
+            }
+        };
+        self.with_hsm(hsm)
+    }
+
+    /// The status without asking the HSM, which has just done something.
+    pub(super) fn with_hsm(&self, hsm: HsmState) -> StatusReport {
+        let unlock = &self.chain.current().unlock;
+        let Board {
+            state,
+            accepted,
+            session,
+        } = self.board().clone();
+        StatusReport {
+            state,
+            set: SetReport {
+                id: unlock.set_id().to_string(),
+                epoch: unlock.epoch().number(),
+                m: unlock.threshold().m(),
+                n: unlock.threshold().n(),
+            },
+            accepted,
+            session,
+            hsm,
+            audit: AuditReport {
+                size: self.log.statistics().entries,
+                state: match self.log.state() {
+                    LogState::Good => AuditState::Ready,
+                    LogState::ClockFault | LogState::DiskFull | LogState::Failed => {
+                        AuditState::Blocked
+                    }
+                },
+            },
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Writes down where the authority stands now.
+    pub(super) fn note(&self, phase: &Phase) {
+        let (accepted, session) = match phase {
+            Phase::Unlocking(unlocking) => describe_session(&unlocking.session),
+            Phase::Sealed(_) | Phase::Unlocked(_) => (Vec::new(), None),
+        };
+        *self.board() = Board {
+            state: phase.state(),
+            accepted,
+            session,
+        };
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        // The board is replaced as a whole, so it is whole whatever panicked.
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn describe_session(session: &UnlockSession) -> (Vec<AcceptedShare>, Option<SessionReport>) {
+    let accepted = session.accepted().map(|holder| AcceptedShare {
+        index: holder.index.get(),
+        holder: holder.name.to_string(),
+    });
+    let document = &session.document().session;
+    let report = SessionReport {
+        id: document.session.to_string(),
+        expires: document.expires.unix_seconds(),
+    };
+    (accepted.collect(), Some(report))
+}
