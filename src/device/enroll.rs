@@ -9,6 +9,7 @@ use wire::api::KeyVersion;
 use super::fetch::Dtas;
 use super::files::DeviceFile;
 use super::pin;
+use crate::request::output::refuse_existing;
 use crate::term::{CliError, CliResult, Exit};
 
 /// `dta device enroll`
@@ -33,7 +34,7 @@ pub(crate) struct EnrollArgs {
 
 /// Enrols a device. Nothing is asked of a D-TA before the file name and the PIN are good.
 pub(super) fn run(args: EnrollArgs) -> CliResult {
-    DeviceFile::refuse_existing(&args.device)?;
+    refuse_existing(&args.device)?;
     let dtas = Dtas::of(&args.config, args.key)?;
     let mpin_id = MpinId::new(&args.id).map_err(|error| CliError::new(Exit::Failed, error))?;
     let pin = pin::choose(args.pin_file.as_deref())?;

@@ -2,44 +2,32 @@
 
 use std::path::Path;
 
-use client::{Client, ClientError, Config, DayRange, DtaError, Issued, Source};
+use client::{Client, Config, DayRange, Issued, Source};
 use mpin::{ClientShare, Day, Identity, Suite, TimePermit};
 use wire::api::{IdentityHex, KeyVersion, PermitDate};
-use wire::problem::ProblemType;
 
+use crate::request::{failure, wait};
 use crate::term::{CliError, CliResult, Exit};
 
 /// The D-TAs of a `customer.toml`, and which master key to ask for.
 pub(super) struct Dtas {
     client: Client,
     key: Option<KeyVersion>,
-    runtime: tokio::runtime::Runtime,
 }
 
 impl Dtas {
     /// Reads the configuration; nothing is sent yet.
     pub(super) fn of(config: &Path, key: Option<KeyVersion>) -> CliResult<Self> {
-        let config = Config::load(config).map_err(|error| {
-            let remedy = error.remedy();
-            CliError::new(Exit::Failed, error).with_remedy(remedy)
-        })?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| CliError::new(Exit::Failed, error))?;
-        let client = Client::new(config).map_err(failed)?;
-        Ok(Self {
-            client,
-            key,
-            runtime,
-        })
+        let config = Config::load(config).map_err(failure::config)?;
+        let client = Client::new(config).map_err(failure::client)?;
+        Ok(Self { client, key })
     }
 
     /// The combined client share and the suite of its keys.
     pub(super) fn client_share(&self, identity: &Identity) -> CliResult<(ClientShare, Suite)> {
         let identity = IdentityHex::from_bytes(*identity.as_bytes());
         let asked = self.client.client_share(&identity, self.key, Source::All);
-        let issued = self.runtime.block_on(asked).map_err(failed)?;
+        let issued = wait(asked)?.map_err(failure::client)?;
         let suite = suite(&issued)?;
         Ok((issued.share, suite))
     }
@@ -53,7 +41,7 @@ impl Dtas {
         let asked = self
             .client
             .time_permits(&identities, days, self.key, Source::All);
-        let issued = self.runtime.block_on(asked).map_err(failed)?;
+        let issued = wait(asked)?.map_err(failure::client)?;
         let permit = issued.share.into_iter().next();
         permit
             .map(|permit| permit.permit)
@@ -67,22 +55,4 @@ fn suite<T>(issued: &Issued<T>) -> CliResult<Suite> {
         .as_str()
         .parse()
         .map_err(|error| CliError::new(Exit::Failed, error))
-}
-
-fn failed(error: ClientError) -> CliError {
-    let exit = match error.problem().map(|problem| problem.kind()) {
-        Some(ProblemType::Sealed) => Exit::Sealed,
-        Some(ProblemType::HsmUnavailable) => Exit::Hsm,
-        Some(ProblemType::AuditUnavailable) => Exit::AuditBlocked,
-        Some(kind) if kind.is_failure() => Exit::Failed,
-        Some(_) => Exit::Refused,
-        None => match &error {
-            ClientError::Dta { source, .. } if matches!(**source, DtaError::NoResponseKey) => {
-                Exit::Sealed
-            }
-            _ => Exit::Failed,
-        },
-    };
-    let remedy = error.remedy();
-    CliError::new(exit, error).with_remedy(remedy)
 }

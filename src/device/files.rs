@@ -4,9 +4,7 @@
 //! `{"mpin_id":hex,"suite":"RO","token":hex of 48 bytes,"version":1}`. It is written with mode 0600 and
 //! never over another file.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use mpin::{DecodeError, Identity, ServerShare, Suite, Token, UnknownSuite};
@@ -14,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::term::{CliError, Exit};
+use crate::request::output::{Access, write_new};
+use crate::term::{CliError, CliResult, Exit};
 
 const VERSION: u8 = 1;
 
@@ -50,16 +49,8 @@ impl DeviceFile {
         &self.token
     }
 
-    /// Refuses a path that exists, before anything is asked of a D-TA.
-    pub(super) fn refuse_existing(path: &Path) -> Result<(), FileError> {
-        match path.symlink_metadata() {
-            Ok(_) => Err(FileError::Exists(path.to_owned())),
-            Err(_) => Ok(()),
-        }
-    }
-
     /// Writes a new file, mode 0600.
-    pub(super) fn write(&self, path: &Path) -> Result<(), FileError> {
+    pub(super) fn write(&self, path: &Path) -> CliResult {
         let stored = Stored {
             version: VERSION,
             mpin_id: hex::encode(&self.mpin_id),
@@ -67,26 +58,8 @@ impl DeviceFile {
             token: hex::encode(self.token.to_compressed()),
         };
         let text = serde_json::to_vec(&stored).map(Zeroizing::new);
-        let text = text.map_err(|source| FileError::Json {
-            path: path.to_owned(),
-            source,
-        })?;
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|mut file| {
-                file.write_all(&text)?;
-                file.sync_all()
-            });
-        written.map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => FileError::Exists(path.to_owned()),
-            _ => FileError::Io {
-                path: path.to_owned(),
-                source,
-            },
-        })
+        let text = text.map_err(|error| CliError::new(Exit::Failed, error))?;
+        write_new(path, &text, Access::Private)
     }
 
     pub(super) fn read(path: &Path) -> Result<Self, FileError> {
@@ -144,7 +117,7 @@ impl Drop for Stored {
 fn read(path: &Path) -> Result<Zeroizing<String>, FileError> {
     std::fs::read_to_string(path)
         .map(Zeroizing::new)
-        .map_err(|source| FileError::Io {
+        .map_err(|source| FileError::Read {
             path: path.to_owned(),
             source,
         })
@@ -162,10 +135,8 @@ fn unhex(path: &Path, field: &'static str, text: &str) -> Result<Zeroizing<Vec<u
 /// Why a file was not read or written.
 #[derive(Debug, Error)]
 pub(super) enum FileError {
-    #[error("{} exists, and nothing is overwritten", .0.display())]
-    Exists(PathBuf),
-    #[error("cannot read or write {}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
     #[error("{} is not a device file", path.display())]
     Json {
         path: PathBuf,
@@ -183,11 +154,8 @@ pub(super) enum FileError {
 
 impl From<FileError> for CliError {
     fn from(error: FileError) -> Self {
-        match &error {
-            FileError::Exists(_) => {
-                CliError::new(Exit::Conflict, error).with_remedy(Some("another file name"))
-            }
-            _ => CliError::new(Exit::Failed, error),
-        }
+        CliError::new(Exit::Failed, error).with_remedy(Some(
+            "check the file's name; `dta device enroll` makes a device file",
+        ))
     }
 }

@@ -7,13 +7,13 @@ use wire::ProblemType;
 use crate::term::{CliError, Exit};
 
 /// A configuration that cannot be used.
-pub(super) fn config(error: ConfigError) -> CliError {
+pub(crate) fn config(error: ConfigError) -> CliError {
     let remedy = error.remedy();
     CliError::new(Exit::Usage, error).with_remedy(remedy)
 }
 
 /// A call that failed.
-pub(super) fn client(error: ClientError) -> CliError {
+pub(crate) fn client(error: ClientError) -> CliError {
     let remedy = error.remedy();
     CliError::new(exit(&error), error).with_remedy(remedy)
 }

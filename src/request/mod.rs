@@ -6,10 +6,10 @@
 #![allow(clippy::print_stdout)]
 
 mod authority;
-mod failure;
+pub(crate) mod failure;
 mod identity;
 mod key_pair;
-mod output;
+pub(crate) mod output;
 mod shares;
 
 use std::future::Future;
@@ -113,7 +113,7 @@ struct Form {
 }
 
 /// Waits for an asynchronous call on this thread.
-fn wait<T>(call: impl Future<Output = T>) -> CliResult<T> {
+pub(crate) fn wait<T>(call: impl Future<Output = T>) -> CliResult<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -45,7 +45,7 @@ pub(super) fn show(form: &Form, shown: &Shown) -> CliResult {
 
 /// Who may read a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     /// Its owner only.
     Private,
     /// Everybody.
@@ -53,7 +53,7 @@ pub(super) enum Access {
 }
 
 /// Refuses a path at which something exists.
-pub(super) fn refuse_existing(path: &Path) -> CliResult {
+pub(crate) fn refuse_existing(path: &Path) -> CliResult {
     match path.symlink_metadata() {
         Ok(_) => Err(OutputError::Exists(path.to_owned()).into()),
         Err(_) => Ok(()),
@@ -61,7 +61,7 @@ pub(super) fn refuse_existing(path: &Path) -> CliResult {
 }
 
 /// Writes a new file; what exists is never overwritten, and a half-written file is not left.
-pub(super) fn write_new(path: &Path, bytes: &[u8], access: Access) -> CliResult {
+pub(crate) fn write_new(path: &Path, bytes: &[u8], access: Access) -> CliResult {
     let mode = match access {
         Access::Private => 0o600,
         Access::Public => 0o644,
