@@ -11,7 +11,8 @@
 //! be in the canonical form of RFC 9651, with one member each, so that there is only one way to
 //! read them. `@authority` is never taken from the request: it is the verifier's own name.
 //!
-//! Responses are bound to their request: see [`response`](verify_response).
+//! A response is signed by the response key and bound to its request, see [`verify_response`]; the
+//! node key vouches for the response key, see [`ResponseCertificate`].
 //!
 //! What this module does not do: remember nonces. The authority burns `(keyid, nonce)` after a
 //! request was verified, and keeps it until `expires` plus [`SKEW_SECONDS`].
