@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use http::Method;
 use mpin::{
-    ClientShare, Commitment, Day, Identity, IdentityPoint, PermitPoint, ServerShare, ShareProof,
-    Statement, TimePermit,
+    ClientShare, Commitment, Day, Identity, IdentityPoint, KeyContext, KnowledgeProof, PermitPoint,
+    ServerShare, ShareProof, Statement, TimePermit,
 };
 use tokio::sync::Mutex;
 use wire::api::{
     AUTHORITY_PATH, AuthorityInfo, CLIENT_SHARES_PATH, ClientShareReply, ClientShareRequest,
-    CommitmentHex, IdentityHex, JSON_MEDIA_TYPE, KeyVersion, PermitDate, ProofHex,
+    CommitmentHex, IdentityHex, JSON_MEDIA_TYPE, KeyVersion, MasterKeyInfo, PermitDate, ProofHex,
     SERVER_SHARES_PATH, ServerShareReply, ServerShareRequest, Suite, TIME_PERMITS_PATH,
     TimePermitReply, TimePermitRequest, share_proof_context,
 };
@@ -183,12 +183,19 @@ impl Dta {
         })
     }
 
-    /// What the D-TA says about itself and, in a signed request, about the caller.
+    /// What the D-TA says about itself and about the caller. Whatever proof of knowledge comes with
+    /// a commitment has been checked.
     pub(crate) async fn authority(&self, signer: &SigningKey) -> Result<AuthorityInfo, DtaError> {
         let body = self
             .call(signer, Method::GET, AUTHORITY_PATH, Vec::new())
             .await?;
-        Ok(AuthorityInfo::parse(&body)?)
+        let info = AuthorityInfo::parse(&body)?;
+        if let Some(customer) = &info.customer {
+            for key in &customer.keys {
+                self.check_knowledge(&customer.id, key)?;
+            }
+        }
+        Ok(info)
     }
 
     /// The pin of the key that a reply names; the reply's own commitment is compared, never used.
@@ -228,6 +235,27 @@ impl Dta {
         ShareProof::from_bytes(proof.as_bytes())
             .and_then(|proof| proof.verify(commitment, statements, &context))
             .map_err(|source| DtaError::Proof { key, source })
+    }
+
+    /// Whoever published the commitment knows the secret behind it, and made it for this customer.
+    fn check_knowledge(&self, customer: &str, key: &MasterKeyInfo) -> Result<(), DtaError> {
+        let Some(proof) = &key.proof else {
+            return Ok(());
+        };
+        let context = KeyContext {
+            authority: self.pins.authority.as_bytes(),
+            customer,
+            key: &key.key.to_string(),
+            suite: suite(key.suite),
+        };
+        let commitment: Commitment = Commitment::from_compressed(key.commitment.as_bytes())?;
+        let bytes = hex::decode(proof).unwrap_or_default();
+        KnowledgeProof::from_bytes(&bytes)
+            .and_then(|proof| proof.verify(&commitment, &context.to_bytes()))
+            .map_err(|source| DtaError::Knowledge {
+                key: key.key,
+                source,
+            })
     }
 
     async fn post(

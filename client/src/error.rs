@@ -170,6 +170,14 @@ pub enum DtaError {
         /// What is wrong.
         source: ProofError,
     },
+    /// The proof of knowledge does not hold.
+    #[error("it does not prove to know the secret behind its commitment of master key {key}")]
+    Knowledge {
+        /// The key version.
+        key: KeyVersion,
+        /// What is wrong.
+        source: ProofError,
+    },
     /// The server share does not belong to the commitment.
     #[error("the server share does not belong to the pinned commitment of master key {key}")]
     ServerShare {
@@ -210,6 +218,9 @@ impl DtaError {
                 "do not use the share; compare the pinned commitment with the operators: the key \
                  may have been rotated",
             ),
+            DtaError::Knowledge { .. } => {
+                Some("do not pin this commitment; tell the operators of the other D-TAs as well")
+            }
             DtaError::Sign(error) => error.remedy(),
             _ => None,
         };

@@ -1,8 +1,8 @@
 //! What a D-TA issues, rightly or under a trick.
 
 use mpin::{
-    ClientShare, Day, Identity, IdentityPoint, MasterSecret, PermitPoint, ServerShare, Statement,
-    TimePermit,
+    ClientShare, Day, Identity, IdentityPoint, KeyContext, MasterSecret, PermitPoint, ServerShare,
+    Statement, TimePermit,
 };
 use wire::api::{
     AUTHORITY_PATH, Blind, CLIENT_SHARES_PATH, ClientShareReply, ClientShareRequest, CommitmentHex,
@@ -126,13 +126,28 @@ impl State {
                 key: KeyVersion::FIRST,
                 suite: self.suite.as_str().parse().unwrap(),
                 commitment: self.commitment(),
-                proof: None,
+                proof: Some(self.knowledge()),
             }],
             limits: Limits {
                 permit_days: 2,
                 permit_identities: 1000,
             },
         }
+    }
+
+    fn knowledge(&self) -> String {
+        let context = KeyContext {
+            authority: self.authority.as_bytes(),
+            customer: if self.trick == Trick::OtherKnowledge {
+                "zeta"
+            } else {
+                "acme"
+            },
+            key: "k1",
+            suite: self.suite,
+        };
+        let proof = self.master.prove_knowledge(&context.to_bytes()).unwrap();
+        hex::encode(proof.to_bytes())
     }
 
     fn person(&self, identity: &IdentityHex) -> Identity {

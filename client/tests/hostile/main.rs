@@ -184,6 +184,19 @@ async fn what_a_dta_says_of_the_customer_is_read() {
 }
 
 #[tokio::test]
+async fn a_commitment_without_knowledge_of_its_secret_is_refused() {
+    let customer = Customer::new();
+    let alpha = customer.dta(Setup::named("alpha")).await;
+    alpha.play(Trick::OtherKnowledge);
+    let client = customer.client(&[&alpha]);
+    let error = dta_error(client.authorities(Source::All).await);
+    assert_eq!(
+        error.to_string(),
+        "it does not prove to know the secret behind its commitment of master key k1"
+    );
+}
+
+#[tokio::test]
 async fn an_unsigned_reply_is_a_failure() {
     let error = client_share_under(Trick::Unsigned).await;
     assert!(matches!(

@@ -59,6 +59,8 @@ pub(crate) enum Trick {
     OtherCommitment,
     /// Names another key version.
     OtherVersion,
+    /// Proves to know the secret of a key made for another customer.
+    OtherKnowledge,
     /// Leaves the proof out.
     NoProof,
     /// Makes the share of another identity, or the permit of another day.
