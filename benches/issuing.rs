@@ -3,7 +3,7 @@
 //!
 //! The last lines are the summary: CPU time of proxy and authority together for one share, and its ratio
 //! to the sum of hash-to-curve, one multiplication by a secret and one signature check.
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
 #[path = "../tests/system/common/mod.rs"]
 mod common;
@@ -34,9 +34,21 @@ fn main() {
         println!("  {name:<34} {:>8.1} us", micros(time));
     }
     println!("  {:<34} {:>8.1} us", "sum of the three", micros(sum));
-    println!("  {:<34} {:>8.1} us", "client share: CPU of proxy", micros(whole.proxy));
-    println!("  {:<34} {:>8.1} us", "client share: CPU of authority", micros(whole.authority));
-    println!("  {:<34} {:>8.1} us", "client share: wall, one at a time", micros(whole.wall));
+    println!(
+        "  {:<34} {:>8.1} us",
+        "client share: CPU of proxy",
+        micros(whole.proxy)
+    );
+    println!(
+        "  {:<34} {:>8.1} us",
+        "client share: CPU of authority",
+        micros(whole.authority)
+    );
+    println!(
+        "  {:<34} {:>8.1} us",
+        "client share: wall, one at a time",
+        micros(whole.wall)
+    );
     let ratio = micros(whole.proxy + whole.authority) / micros(sum);
     println!("  {:<34} {ratio:>8.2}", "ratio of CPU to the sum");
 }
@@ -50,9 +62,18 @@ fn cryptography(criterion: &mut Criterion) -> [(&'static str, Duration); 3] {
     let message = [7_u8; 600];
     let signature = key.sign(&message).unwrap();
 
-    let hash = || drop(black_box(<IdentityPoint>::hash(Suite::Ro, black_box(&identity))));
+    let hash = || {
+        drop(black_box(<IdentityPoint>::hash(
+            Suite::Ro,
+            black_box(&identity),
+        )))
+    };
     let multiply = || drop(black_box(secret.client_share(black_box(&point))));
-    let verify = || key.verifying_key().verify(black_box(&message), &signature).unwrap();
+    let verify = || {
+        key.verifying_key()
+            .verify(black_box(&message), &signature)
+            .unwrap()
+    };
     criterion.bench_function("hash-to-curve", |bencher| bencher.iter(hash));
     criterion.bench_function("secret multiplication", |bencher| bencher.iter(multiply));
     criterion.bench_function("signature check (Ed25519)", |bencher| bencher.iter(verify));
@@ -81,18 +102,31 @@ fn whole_path(criterion: &mut Criterion) -> Whole {
         assert_eq!(answer.status, 200);
         started.elapsed()
     };
-    let draft = || customer.draft(&dta, "/v1/client-shares", &json!({ "identity": new_identity() }));
+    let draft = || {
+        customer.draft(
+            &dta,
+            "/v1/client-shares",
+            &json!({ "identity": new_identity() }),
+        )
+    };
     criterion.bench_function("client share over TLS, wall time", |bencher| {
         bencher.iter_custom(|rounds| (0..rounds).map(|_| exchange(&draft())).sum());
     });
 
-    let servers = [dta.proxy.as_ref().unwrap().id(), dta.authority.as_ref().unwrap().id()];
+    let servers = [
+        dta.proxy.as_ref().unwrap().id(),
+        dta.authority.as_ref().unwrap().id(),
+    ];
     let before = servers.map(cpu_time);
     let mut walls: Vec<Duration> = (0..REQUESTS).map(|_| exchange(&draft())).collect();
     let after = servers.map(cpu_time);
     walls.sort_unstable();
     let each = |at: usize| (after[at] - before[at]) / u32::try_from(REQUESTS).unwrap();
-    Whole { proxy: each(0), authority: each(1), wall: walls[REQUESTS / 2] }
+    Whole {
+        proxy: each(0),
+        authority: each(1),
+        wall: walls[REQUESTS / 2],
+    }
 }
 
 /// User and system time of all threads of a process, from `/proc`.

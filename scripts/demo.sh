@@ -198,7 +198,7 @@ chapter "5. A customer of both"
 mkdir -p "$DEMO/acme"
 why "The customer's server makes a signing key; its public half is registered at both D-TAs."
 run dta request new-key --out "$DEMO/acme/acme.key"
-printf 'customer = "acme"\nkey_file = "acme.key"\n' >"$DEMO/acme/customer.toml"
+printf 'key_file = "acme.key"\n' >"$DEMO/acme/customer.toml"
 for name in one two; do
   show dta customer add acme --key "$DEMO/acme/acme.pub" --socket "$DEMO/$name/operator.sock" ">>" "$DEMO/acme/customer.toml"
   { echo; dta customer add acme --key "$DEMO/acme/acme.pub" --socket "$DEMO/$name/operator.sock" \
@@ -256,7 +256,7 @@ Both D-TAs stay up until Ctrl-C. In another terminal, from this directory:
   # read what was logged
   dta audit show --log $DEMO/one/state/audit
   # what a holder's share file is
-  dta holder inspect $(share one 1)
+  dta holder inspect $(share one 1) --holder-key $DEMO/one/one-alice.holder --passphrase-file $DEMO/one/alice.passphrase
 
 \`make demo-clean\` removes everything.
 TEXT

@@ -15,10 +15,19 @@ pub(crate) fn day(offset: i64) -> String {
 
 #[track_caller]
 fn refused(answer: &Answer, status: u16, problem: &str) {
-    assert_eq!((answer.status, answer.problem().as_str()), (status, problem), "{:?}", answer.json());
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (status, problem),
+        "{:?}",
+        answer.json()
+    );
     let media = answer.header("content-type").unwrap();
     assert_eq!(media, "application/problem+json");
-    assert!(answer.json()["detail"].as_str().is_some_and(|detail| detail.len() > 10));
+    assert!(
+        answer.json()["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.len() > 10)
+    );
     assert!(!String::from_utf8_lossy(&answer.body).contains("\"share\""));
 }
 
@@ -77,7 +86,12 @@ fn bad_requests_are_refused_each_with_its_own_problem_type() {
         });
     });
     refused(&wrong, 401, "bad-signature");
-    assert!(wrong.json()["signature_base"].as_str().unwrap().contains("\"@method\": POST"));
+    assert!(
+        wrong.json()["signature_base"]
+            .as_str()
+            .unwrap()
+            .contains("\"@method\": POST")
+    );
 
     let mut old = world.draft();
     old.created -= 120;
@@ -87,16 +101,22 @@ fn bad_requests_are_refused_each_with_its_own_problem_type() {
     refused(&world.send(&early), 401, "too-early");
 
     let under = world.bent(|fields| {
-        replace(fields, "signature-input", |value| value.replace(" \"@query\"", ""));
+        replace(fields, "signature-input", |value| {
+            value.replace(" \"@query\"", "")
+        });
     });
     refused(&under, 401, "insufficient-coverage");
 
     let mut elsewhere = world.draft();
     elsewhere.authority_id = "ab".repeat(32);
-    refused(&world.send(&elsewhere), 401, "wrong-authority");
+    refused(&world.send(&elsewhere), 403, "wrong-authority");
 
     let stranger = Customer::of(&[], "stranger");
-    refused(&stranger.send(&world.dta, &world.draft()), 401, "unknown-key");
+    refused(
+        &stranger.send(&world.dta, &world.draft()),
+        401,
+        "unknown-key",
+    );
 
     let body = json!({ "identity": "zz".repeat(32) });
     refused(&world.post("/v1/client-shares", &body), 400, "malformed");
@@ -134,12 +154,12 @@ fn a_replayed_request_is_refused_also_after_a_restart() {
     let draft = world.draft();
     let fields = world.customer.sign(&draft);
     assert_eq!(send_with(&world.dta, &draft, &fields).status, 200);
-    refused(&send_with(&world.dta, &draft, &fields), 401, "replayed");
+    refused(&send_with(&world.dta, &draft, &fields), 409, "replayed");
     world.dta.authority.as_mut().unwrap().kill();
     world.dta.start_authority();
     world.dta.unlock(&[1, 2]);
     wait_for_the_proxy(&world.dta, &world.customer);
-    refused(&send_with(&world.dta, &draft, &fields), 401, "replayed");
+    refused(&send_with(&world.dta, &draft, &fields), 409, "replayed");
 }
 
 #[test]
@@ -147,12 +167,18 @@ fn a_request_signed_for_one_d_ta_is_worthless_at_another() {
     let one = Dta::unlocked("one");
     let two = Dta::unlocked("two");
     let customer = Customer::of(&[&one, &two], "acme");
-    let draft = customer.draft(&one, "/v1/client-shares", &json!({ "identity": new_identity() }));
+    let draft = customer.draft(
+        &one,
+        "/v1/client-shares",
+        &json!({ "identity": new_identity() }),
+    );
     let fields = customer.sign(&draft);
-    refused(&send_with(&two, &draft, &fields), 401, "wrong-authority");
+    refused(&send_with(&two, &draft, &fields), 403, "wrong-authority");
     // Even with the authority id of the other written over it.
     let mut forged = fields.clone();
-    replace(&mut forged, "dta-authority", |_| two.authority_id().to_owned());
+    replace(&mut forged, "dta-authority", |_| {
+        two.authority_id().to_owned()
+    });
     refused(&send_with(&two, &draft, &forged), 401, "bad-signature");
     assert_eq!(send_with(&one, &draft, &fields).status, 200);
 }
@@ -163,7 +189,10 @@ fn a_suspended_customer_is_refused_until_it_is_resumed() {
     world.dta.operator(&["customer", "suspend", "acme"]).ok();
     refused(&world.send(&world.draft()), 403, "suspended");
     let last = world.dta.audit_entries().pop().unwrap();
-    assert_eq!((&last["event"], &last["problem"]), (&json!("refused"), &json!("suspended")));
+    assert_eq!(
+        (&last["event"], &last["problem"]),
+        (&json!("refused"), &json!("suspended"))
+    );
     world.dta.operator(&["customer", "resume", "acme"]).ok();
     assert_eq!(world.send(&world.draft()).status, 200);
 }
@@ -173,9 +202,15 @@ fn a_revoked_key_is_refused_and_another_key_of_the_customer_works() {
     let world = World::new("revoked");
     let second = Customer::of(&[], "second");
     let public = second.arg("customer.pub");
-    world.dta.operator(&["customer", "key", "add", "acme", "--key", &public]).ok();
+    world
+        .dta
+        .operator(&["customer", "key", "add", "acme", "--key", &public])
+        .ok();
     let old = world.customer.key.verifying_key().keyid();
-    world.dta.operator(&["customer", "key", "revoke", "acme", &old]).ok();
+    world
+        .dta
+        .operator(&["customer", "key", "revoke", "acme", &old])
+        .ok();
     refused(&world.send(&world.draft()), 401, "unknown-key");
     assert_eq!(second.send(&world.dta, &world.draft()).status, 200);
 }
@@ -185,9 +220,15 @@ fn a_key_without_the_role_is_refused() {
     let world = World::new("role");
     let permits = Customer::of(&[], "permits");
     let public = permits.arg("customer.pub");
-    let add = ["customer", "key", "add", "acme", "--key", &public, "--role", "permit"];
+    let add = [
+        "customer", "key", "add", "acme", "--key", &public, "--role", "permit",
+    ];
     world.dta.operator(&add).ok();
-    refused(&permits.send(&world.dta, &world.draft()), 403, "not-permitted");
+    refused(
+        &permits.send(&world.dta, &world.draft()),
+        403,
+        "not-permitted",
+    );
 }
 
 #[test]

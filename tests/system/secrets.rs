@@ -12,10 +12,14 @@ fn no_share_proof_or_hash_of_one_is_in_any_log_or_file() {
     let identity = new_identity();
     let body = serde_json::json!({ "identity": identity, "proof": true });
     let client = customer.send(&dta, &customer.draft(&dta, "/v1/client-shares", &body));
-    let server = customer.send(&dta, &customer.draft(&dta, "/v1/server-shares", &serde_json::json!({})));
+    let server = customer.send(
+        &dta,
+        &customer.draft(&dta, "/v1/server-shares", &serde_json::json!({})),
+    );
     assert_eq!((client.status, server.status), (200, 200));
     let today = super::requests::day(0);
-    let body = serde_json::json!({ "identities": [identity], "from": today, "days": 1, "proof": true });
+    let body =
+        serde_json::json!({ "identities": [identity], "from": today, "days": 1, "proof": true });
     let permit = customer.send(&dta, &customer.draft(&dta, "/v1/time-permits", &body));
     assert_eq!(permit.status, 200, "{:?}", permit.json());
 
@@ -45,7 +49,10 @@ fn no_share_proof_or_hash_of_one_is_in_any_log_or_file() {
     let mut files = Vec::new();
     all_files(&dta.path("."), &mut files);
     all_files(dta.hsm.directory(), &mut files);
-    assert!(files.iter().any(|file| file.ends_with("journal")), "{files:?}");
+    assert!(
+        files.iter().any(|file| file.ends_with("journal")),
+        "{files:?}"
+    );
     for file in &files {
         let content = std::fs::read(file).unwrap();
         for needle in &needles {
@@ -59,7 +66,9 @@ fn no_share_proof_or_hash_of_one_is_in_any_log_or_file() {
 
 fn base64(bytes: &[u8]) -> Vec<u8> {
     use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes).into_bytes()
+    base64::engine::general_purpose::STANDARD
+        .encode(bytes)
+        .into_bytes()
 }
 
 fn all_files(directory: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {

@@ -10,7 +10,10 @@ fn a_second_ceremony_into_the_same_directory_is_refused() {
     let said = dta.run_ceremony();
     assert_eq!(said.code, 6, "{said:?}");
     assert!(said.stderr.contains("exists"), "{said:?}");
-    assert_eq!(std::fs::read(dta.path("out/manifest.json")).unwrap(), manifest);
+    assert_eq!(
+        std::fs::read(dta.path("out/manifest.json")).unwrap(),
+        manifest
+    );
 }
 
 #[test]
@@ -25,9 +28,10 @@ fn a_second_authority_on_one_state_directory_is_refused() {
 #[test]
 fn a_row_deleted_or_added_by_hand_is_noticed_at_unlock() {
     for sql in [
-        "DELETE FROM signing_keys",
-        "UPDATE signing_keys SET customer = 'other' WHERE customer = 'acme'",
-        "UPDATE customers SET status = 'active'",
+        "DELETE FROM signing_key WHERE body LIKE '%acme%'",
+        "UPDATE signing_key SET body = replace(body, 'acme', 'other')",
+        "UPDATE customer SET body = replace(body, 'suspended', 'active')",
+        "INSERT INTO customer SELECT 'third', body, mac FROM customer WHERE key = 'acme'",
     ] {
         let mut dta = Dta::unlocked("rows");
         let _acme = Customer::of(&[&dta], "acme");
@@ -44,7 +48,11 @@ fn a_row_deleted_or_added_by_hand_is_noticed_at_unlock() {
         let said = dta.enter_share(2, &dta.share(2));
         assert_eq!(said.code, 6, "{sql}: {said:?}");
         assert_ne!(dta.status()["state"], "unlocked");
-        let table = if sql.contains("signing_keys") { "signing" } else { "customer" };
+        let table = if sql.contains("signing_key") {
+            "signing"
+        } else {
+            "customer"
+        };
         assert!(said.stderr.contains(table), "{sql}: {said:?}");
     }
 }
@@ -95,7 +103,11 @@ fn a_missing_audit_log_is_refused_and_never_made_anew() {
 
 #[test]
 fn killing_the_authority_at_any_moment_loses_no_accepted_change() {
-    let rounds = if std::env::var_os("DTA_TEST_LONG").is_some() { 1_000 } else { 12 };
+    let rounds = if std::env::var_os("DTA_TEST_LONG").is_some() {
+        1_000
+    } else {
+        12
+    };
     let seed = u64::from_le_bytes(crate::common::customer::random()[..8].try_into().unwrap());
     println!("seed {seed}");
     let mut state = seed | 1;
@@ -120,7 +132,11 @@ fn killing_the_authority_at_any_moment_loses_no_accepted_change() {
                 let out = dta.arg(&name);
                 crate::common::process::run(&["request", "new-key", "--out", &out], &[]).ok();
                 let public = format!("{out}.pub");
-                if dta.operator(&["customer", "add", &name, "--key", &public]).code != 0 {
+                if dta
+                    .operator(&["customer", "add", &name, "--key", &public])
+                    .code
+                    != 0
+                {
                     break;
                 }
                 accepted.push(name);
@@ -132,7 +148,10 @@ fn killing_the_authority_at_any_moment_loses_no_accepted_change() {
     dta.unlock(&[1]);
     let listed = dta.operator(&["customer", "list", "--json"]).ok();
     for name in &accepted {
-        assert!(listed.contains(&format!("{name:?}")), "{name} was accepted and is gone: {listed}");
+        assert!(
+            listed.contains(&format!("{name:?}")),
+            "{name} was accepted and is gone: {listed}"
+        );
     }
     println!("{} accepted changes over {rounds} kills", accepted.len());
     let customer = Customer::of(&[&dta], "last");

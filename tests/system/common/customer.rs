@@ -36,23 +36,33 @@ impl Customer {
     /// Registers a new customer at all of these D-TAs and writes its `customer.toml`.
     #[track_caller]
     pub fn of(dtas: &[&Dta], name: &str) -> Self {
-        let directory = tempfile::Builder::new().prefix("dta-customer-").tempdir().expect("a directory");
+        let directory = tempfile::Builder::new()
+            .prefix("dta-customer-")
+            .tempdir()
+            .expect("a directory");
         let path = |file: &str| directory.path().join(file);
         let out = path("customer.key").display().to_string();
         run(&["request", "new-key", "--out", &out], &[]).ok();
         let pem = std::fs::read_to_string(path("customer.key")).expect("a key file");
         let key = SigningKey::from_pem(&pem).expect("our own key");
         let public = path("customer.pub").display().to_string();
-        let mut config = format!("customer = {name:?}\nkey_file = \"customer.key\"\n");
+        let mut config = "key_file = \"customer.key\"
+".to_owned();
         for dta in dtas {
-            let snippet = dta.operator(&["customer", "add", name, "--key", &public]).ok();
+            let snippet = dta
+                .operator(&["customer", "add", name, "--key", &public])
+                .ok();
             let ca = format!("{}-ca.pem", dta.name);
             write_private(&path(&ca), &dta.ca_pem);
             config.push('\n');
             config.push_str(&snippet.replace("[[dta]]\n", &format!("[[dta]]\nca_file = {ca:?}\n")));
         }
         write_private(&path("customer.toml"), &config);
-        Self { name: name.to_owned(), key, directory }
+        Self {
+            name: name.to_owned(),
+            key,
+            directory,
+        }
     }
 
     /// A path in its directory.
@@ -68,7 +78,10 @@ impl Customer {
     /// Runs `dta request ... --config customer.toml`.
     pub fn request(&self, arguments: &[&str]) -> Ran {
         let config = self.arg("customer.toml");
-        run(&[&["request"], arguments, &["--config", &config]].concat(), &[])
+        run(
+            &[&["request"], arguments, &["--config", &config]].concat(),
+            &[],
+        )
     }
 
     /// A correct request, ready to be sent or bent.
@@ -99,7 +112,10 @@ impl Customer {
             authority_id_hex: &draft.authority_id,
         };
         let fields = sign_request(&request, &stamp, &self.key).expect("signing works");
-        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 
     /// Signs and sends.
@@ -120,7 +136,9 @@ impl Customer {
 #[track_caller]
 pub fn send_with(dta: &Dta, draft: &Draft, fields: &[(String, String)]) -> Answer {
     let mut connection = Connection::open(&dta.ca_pem, dta.port).expect("a TLS connection");
-    connection.exchange(&head(draft, fields), &draft.body).expect("an answer")
+    connection
+        .exchange(&head(draft, fields), &draft.body)
+        .expect("an answer")
 }
 
 /// The head of an HTTP/1.1 request with exactly these header fields besides `host` and the length.
@@ -141,7 +159,10 @@ pub fn head(draft: &Draft, fields: &[(String, String)]) -> String {
 
 /// Seconds since 1970.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a clock after 1970")
+        .as_secs()
 }
 
 /// 16 random bytes.

@@ -29,12 +29,17 @@ impl Answer {
     /// The short name of the problem type, such as `sealed`; empty for an answer that is none.
     pub fn problem(&self) -> String {
         let kind = self.json()["type"].as_str().unwrap_or_default().to_owned();
-        kind.strip_prefix("/problems/").unwrap_or_default().to_owned()
+        kind.strip_prefix("/problems/")
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The first value of a header field, its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -78,7 +83,9 @@ impl Connection {
         let mut headers = Vec::new();
         loop {
             let line = self.read_line()?;
-            let Some((name, value)) = line.split_once(':') else { break };
+            let Some((name, value)) = line.split_once(':') else {
+                break;
+            };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let length = headers
@@ -88,7 +95,11 @@ impl Connection {
             .ok_or_else(|| std::io::Error::other("no content-length"))?;
         let mut body = vec![0; length];
         self.0.read_exact(&mut body)?;
-        Ok(Answer { status, headers, body })
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 
     fn read_line(&mut self) -> std::io::Result<String> {

@@ -53,7 +53,10 @@ impl Dta {
     /// Holders, token, plan and configuration, but no ceremony yet.
     #[track_caller]
     pub fn before_the_ceremony(name: &str, m: u8, n: u8) -> Self {
-        let directory = tempfile::Builder::new().prefix("dta-test-").tempdir().expect("a directory");
+        let directory = tempfile::Builder::new()
+            .prefix("dta-test-")
+            .tempdir()
+            .expect("a directory");
         let hsm = SoftHsm::new().expect("SoftHSM2 is installed");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("a bound address").port();
@@ -124,7 +127,8 @@ impl Dta {
         let files = std::fs::read_dir(self.path("holders")).expect("the holders' directory");
         let keys = files.filter(|file| {
             let path = file.as_ref().expect("a readable directory").path();
-            path.extension().is_some_and(|extension| extension == "holder")
+            path.extension()
+                .is_some_and(|extension| extension == "holder")
         });
         u8::try_from(keys.count()).expect("at most 16 holders")
     }
@@ -207,7 +211,9 @@ impl Dta {
     pub fn spawn_authority(&self, environment: &[(&str, &str)]) -> Server {
         let mut command = Command::new(dta());
         command.args(["authority", "--config", &self.arg("authority.toml")]);
-        command.env("DTA_LOG", "debug").envs(environment.iter().copied());
+        command
+            .env("DTA_LOG", "debug")
+            .envs(environment.iter().copied());
         Server::start(command, &self.path("authority.log"))
     }
 
@@ -215,7 +221,9 @@ impl Dta {
     #[track_caller]
     pub fn start_proxy(&mut self) {
         let mut command = Command::new(dta());
-        command.args(["proxy", "--config", &self.arg("proxy.toml")]).env("DTA_LOG", "debug");
+        command
+            .args(["proxy", "--config", &self.arg("proxy.toml")])
+            .env("DTA_LOG", "debug");
         let mut proxy = Server::start(command, &self.path("proxy.log"));
         let port = self.port;
         proxy.wait_until("listening", || {
@@ -243,7 +251,12 @@ impl Dta {
         for number in numbers {
             self.enter_share(*number, &self.share(*number)).ok();
         }
-        assert_eq!(self.status()["state"], "unlocked", "{}", self.authority_log());
+        assert_eq!(
+            self.status()["state"],
+            "unlocked",
+            "{}",
+            self.authority_log()
+        );
     }
 
     /// The authority's log so far.
@@ -253,7 +266,9 @@ impl Dta {
 
     /// All audit entries, oldest first.
     pub fn audit_entries(&self) -> Vec<serde_json::Value> {
-        let shown = self.dta(&["audit", "show", "--log", &self.arg("state/audit"), "--json"]).ok();
+        let shown = self
+            .dta(&["audit", "show", "--log", &self.arg("state/audit"), "--json"])
+            .ok();
         let parse = |line| serde_json::from_str(line).expect("an entry is JSON");
         shown.lines().map(parse).collect()
     }
@@ -296,10 +311,18 @@ impl Dta {
     fn write_plan(&self, m: u8, n: u8) {
         let m = m.to_string();
         let hsm_config = self.hsm.config_path().display().to_string();
-        let mut arguments: Vec<String> =
-            ["ceremony", "plan", "--authority", &self.name, "--m", &m, "--hsm-config", &hsm_config]
-                .map(String::from)
-                .into();
+        let mut arguments: Vec<String> = [
+            "ceremony",
+            "plan",
+            "--authority",
+            &self.name,
+            "--m",
+            &m,
+            "--hsm-config",
+            &hsm_config,
+        ]
+        .map(String::from)
+        .into();
         for number in 1..=n {
             let public = self.holder_key(number).with_extension("holder.pub");
             arguments.extend(["--holder-pub".to_owned(), public.display().to_string()]);
@@ -319,7 +342,8 @@ pub fn write_private(path: &Path, text: &str) {
         .mode(0o600)
         .open(path)
         .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    file.write_all(text.as_bytes()).expect("a writable directory");
+    file.write_all(text.as_bytes())
+        .expect("a writable directory");
 }
 
 /// Copies a directory with everything in it.

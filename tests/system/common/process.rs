@@ -22,14 +22,22 @@ impl Ran {
     /// The output of a command that must have succeeded.
     #[track_caller]
     pub fn ok(self) -> String {
-        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, 0,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self.stdout
     }
 
     /// The error output of a command that must have failed with this code.
     #[track_caller]
     pub fn failed(self, code: i32) -> String {
-        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self.stderr
     }
 }
@@ -65,14 +73,21 @@ pub struct Server {
 impl Server {
     /// Starts `command`, its standard error going to `log` (appended).
     pub fn start(mut command: Command, log: &Path) -> Self {
-        let file = File::options().create(true).append(true).open(log).expect("a log file");
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log file");
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)
             .spawn()
             .expect("the binary under test can be run");
-        Self { child, log: log.to_owned() }
+        Self {
+            child,
+            log: log.to_owned(),
+        }
     }
 
     /// Its process id.
@@ -93,7 +108,11 @@ impl Server {
             if let Some(status) = self.child.try_wait().expect("our own child") {
                 panic!("ended with {status} before it was {what}:\n{}", self.log());
             }
-            assert!(started.elapsed() < Duration::from_secs(30), "not {what}:\n{}", self.log());
+            assert!(
+                started.elapsed() < Duration::from_secs(30),
+                "not {what}:\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -108,7 +127,11 @@ impl Server {
     pub fn terminate(&mut self) -> i32 {
         let id = rustix::process::Pid::from_child(&self.child);
         let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
-        self.child.wait().expect("our own child").code().unwrap_or(-1)
+        self.child
+            .wait()
+            .expect("our own child")
+            .code()
+            .unwrap_or(-1)
     }
 
     /// Waits for a process that ends by itself; the exit code.
@@ -119,7 +142,11 @@ impl Server {
             if let Some(status) = self.child.try_wait().expect("our own child") {
                 return status.code().unwrap_or(-1);
             }
-            assert!(started.elapsed() < Duration::from_secs(30), "still runs:\n{}", self.log());
+            assert!(
+                started.elapsed() < Duration::from_secs(30),
+                "still runs:\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
