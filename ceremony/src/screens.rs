@@ -126,16 +126,20 @@ fn complain(error: &dyn std::error::Error, remedy: Option<&str>) {
 
 /// Prints a step: its number, what was done, what came of it, broken to 80 columns.
 pub fn print_step(step: &StepRecord, total: u32) {
-    for line in step_lines(step, total) {
+    print_wrapped(&format!("[{:>2}/{total}] ", step.number), &step.detail);
+}
+
+/// Prints `text` behind `head`, broken to 80 columns; further lines begin below the text.
+pub fn print_wrapped(head: &str, text: &str) {
+    for line in wrapped(head, text) {
         println!("{line}");
     }
 }
 
-fn step_lines(step: &StepRecord, total: u32) -> Vec<String> {
-    let head = format!("[{:>2}/{total}] ", step.number);
-    let indent = " ".repeat(head.len());
-    let mut lines = vec![head];
-    for word in step.detail.split(' ') {
+fn wrapped(head: &str, text: &str) -> Vec<String> {
+    let indent = " ".repeat(head.chars().count());
+    let mut lines = vec![head.to_owned()];
+    for word in text.split(' ') {
         let last = lines.last_mut().expect("there is a first line");
         let fits = last.chars().count() + word.chars().count() < COLUMNS;
         if fits || last.trim().is_empty() {
@@ -239,17 +243,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_numbered_and_broken_to_eighty_columns() {
-        let step = StepRecord {
-            number: 3,
-            step: "token".into(),
-            detail: format!(
-                "token found: {} and some more words that do not fit on it",
-                "0123456789 ".repeat(5)
-            ),
-            time: "2026-11-20T18:48:00Z".parse().unwrap(),
-        };
-        let lines = step_lines(&step, 14);
+    fn text_is_broken_to_eighty_columns_below_its_beginning() {
+        let text = format!(
+            "token found: {} and some more words that do not fit on it",
+            "0123456789 ".repeat(5)
+        );
+        let lines = wrapped("[ 3/14] ", &text);
         assert!(
             lines[0].starts_with("[ 3/14] token found: 0123456789"),
             "{lines:#?}"
@@ -259,6 +258,7 @@ mod tests {
             lines.iter().all(|line| line.chars().count() <= 80),
             "{lines:#?}"
         );
+        assert_eq!(wrapped("", "one two"), ["one two"]);
     }
 
     #[test]

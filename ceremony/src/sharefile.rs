@@ -19,6 +19,7 @@ use crate::holder::{HolderSecrets, ShareRecipient};
 
 const HEADER: &[u8] = b"dta share file v1 plain\n";
 const HEADER_BEGINS: &[u8] = b"dta share file ";
+const ARMOR_BEGINS: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 const LONGEST_FILE: u64 = 16 * 1024;
 const LONGEST_PLAINTEXT: usize = 1024;
 
@@ -137,6 +138,16 @@ pub enum ShareFileError {
 }
 
 impl ShareFileError {
+    /// The verdict in one word where it is the share, not its file, that is refused.
+    #[must_use]
+    pub fn verdict(&self) -> Option<&'static str> {
+        match self {
+            Self::NotForThisHolder { .. } => Some("wrong-holder"),
+            Self::Damaged { .. } | Self::Share { .. } => Some("damaged"),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
@@ -241,8 +252,15 @@ fn unseal(
     holder: &HolderSecrets,
 ) -> Result<Zeroizing<Vec<u8>>, ShareFileError> {
     let path = || path.to_owned();
-    let decryptor = age::Decryptor::new_buffered(ArmoredReader::new(sealed))
-        .map_err(|_| ShareFileError::NotAShareFile(path()))?;
+    let decryptor = age::Decryptor::new_buffered(ArmoredReader::new(sealed)).map_err(|_| {
+        match sealed.starts_with(ARMOR_BEGINS) {
+            true => ShareFileError::Damaged {
+                path: path(),
+                reason: "its text was changed or cut",
+            },
+            false => ShareFileError::NotAShareFile(path()),
+        }
+    })?;
     if decryptor.is_scrypt() {
         return Err(ShareFileError::SealedToAPassphrase(path()));
     }
@@ -320,6 +338,7 @@ mod tests {
             error.remedy(),
             Some("use your own share; each holder enters only that")
         );
+        assert_eq!(error.verdict(), Some("wrong-holder"));
     }
 
     #[test]

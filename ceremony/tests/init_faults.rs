@@ -24,13 +24,14 @@ fn a_missing_holder_ends_the_ceremony_and_everything_is_taken_back() {
     let machine = Machine::new(2, 3);
     let mut keys = machine.keys();
     keys.remove(1);
-    let failure = machine
-        .run_at(&mut KeysAtHand::new(keys, wall_clock, |_, _| {}), "a")
-        .unwrap_err();
+    let mut desk = KeysAtHand::new(keys, wall_clock, |_, _| {});
+    let absent = desk.suffices_for(&machine.plan.unlock).unwrap_err();
     assert_eq!(
-        failure.to_string(),
+        absent.to_string(),
         "the key of holder-2 is not among those given"
     );
+    let failure = machine.run_at(&mut desk, "a").unwrap_err();
+    assert_eq!(failure.to_string(), absent.to_string());
     let aftermath = failure.aftermath();
     assert!(
         aftermath.iter().all(|line| line.starts_with("removed: ")),

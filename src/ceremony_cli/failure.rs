@@ -95,3 +95,63 @@ fn init_exit(error: &InitError) -> Exit {
         _ => Exit::Failed,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn code(error: impl Into<CliError>) -> String {
+        format!("{:?}", error.into().exit_code())
+    }
+
+    fn exit(exit: Exit) -> String {
+        format!("{:?}", CliError::new(exit, "x").exit_code())
+    }
+
+    #[test]
+    fn what_exists_is_a_conflict_wherever_it_is_met() {
+        let exists = || FileError::Exists(PathBuf::from("x"));
+        assert_eq!(code(exists()), exit(Exit::Conflict));
+        assert_eq!(
+            code(HolderSecretsError::File(exists())),
+            exit(Exit::Conflict)
+        );
+        assert_eq!(code(ShareFileError::File(exists())), exit(Exit::Conflict));
+        assert_eq!(
+            code(InitError::Share(ShareFileError::File(exists()))),
+            exit(Exit::Conflict)
+        );
+        assert_eq!(
+            code(InitError::Exists(PathBuf::from("x"))),
+            exit(Exit::Conflict)
+        );
+    }
+
+    #[test]
+    fn a_wrong_passphrase_is_a_refusal_and_a_missing_key_a_usage_error() {
+        let wrong = || HolderSecretsError::WrongPassphrase(PathBuf::from("alice.holder"));
+        assert_eq!(code(wrong()), exit(Exit::Refused));
+        let desk = DeskError::Key {
+            holder: "alice".into(),
+            source: wrong(),
+        };
+        assert_eq!(code(InitError::Desk(desk)), exit(Exit::Refused));
+        assert_eq!(
+            code(DeskError::Absent("bob".parse().unwrap())),
+            exit(Exit::Usage)
+        );
+    }
+
+    #[test]
+    fn the_hsm_has_its_own_code() {
+        let error = || HsmError::KeyMissing {
+            what: "seal key".into(),
+            label: "x".into(),
+        };
+        assert_eq!(code(InitError::Hsm(error())), exit(Exit::Hsm));
+        assert_eq!(code(hsm_error(error())), exit(Exit::Hsm));
+    }
+}

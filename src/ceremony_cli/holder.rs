@@ -45,6 +45,7 @@ pub(crate) struct InspectArgs {
 
 /// Runs `dta holder new`.
 pub(super) fn run_new(args: NewArgs) -> CliResult {
+    super::guard_memory()?;
     let passphrase = match &args.passphrase_file {
         Some(file) => Passphrase::chosen_from_file(file, args.name.as_str())?,
         None => screens::choose_passphrase(&args.name)?,
@@ -76,6 +77,7 @@ pub(super) fn run_new(args: NewArgs) -> CliResult {
 
 /// Runs `dta holder inspect`.
 pub(super) fn run_inspect(args: InspectArgs) -> CliResult {
+    super::guard_memory()?;
     match &args.holder_key {
         Some(key) => inspect_share(
             &args,

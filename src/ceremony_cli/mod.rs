@@ -7,7 +7,8 @@ mod plan;
 mod run;
 mod unlock;
 
-use crate::term::CliResult;
+use crate::service::process;
+use crate::term::{CliError, CliResult, Exit};
 
 pub(crate) use unlock::{UnlockArgs, run_unlock};
 
@@ -46,4 +47,9 @@ pub(crate) fn run_holder(command: HolderCommand) -> CliResult {
         HolderCommand::New(args) => holder::run_new(args),
         HolderCommand::Inspect(args) => holder::run_inspect(args),
     }
+}
+
+/// No command that opens a holder's key leaves it in a core file.
+fn guard_memory() -> CliResult {
+    process::forbid_core_dumps().map_err(|error| CliError::new(Exit::Failed, error))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ceremony::files;
 use ceremony::holder::{HolderPublic, LONGEST_PUBLIC_FILE};
 use ceremony::plan::{self, LONGEST_PLAN, Plan, TemplateInput, TokenChoice};
+use ceremony::screens;
 use quorum::Name;
 use serde_json::json;
 
@@ -84,7 +85,13 @@ pub(super) fn run_check(args: CheckArgs) -> CliResult {
         plan.authority, plan.unlock.threshold
     );
     for (at, holder) in plan.unlock.holders.iter().enumerate() {
-        println!("  {:>2}  {:<24} {}", at + 1, holder.name, holder.sign_key);
+        println!(
+            "  {:>2}  {}
+      {}",
+            at + 1,
+            holder.name,
+            holder.sign_key
+        );
     }
     println!("sha256 {}", plan.hash);
     print_notices(&plan);
@@ -128,7 +135,7 @@ pub(super) fn read_plan(path: &Path, json: bool) -> CliResult<Plan> {
 /// What a person should hear although the plan has no mistakes.
 pub(super) fn print_notices(plan: &Plan) {
     for notice in plan.notices() {
-        println!("note: {notice}");
+        screens::print_wrapped("note: ", &notice);
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ceremony::holder::HolderSecrets;
 use ceremony::init::{self, Desk, Init, KeysAtHand, Report};
+use ceremony::plan::Plan;
 use ceremony::screens::{self, Terminal};
 use ceremony::transcript::StepRecord;
 use hsm::HsmChild;
@@ -45,8 +46,9 @@ pub(crate) struct RunArgs {
 
 /// Runs `dta ceremony run`.
 pub(super) fn run(args: RunArgs) -> CliResult {
+    super::guard_memory()?;
     let plan = read_plan(&args.plan, args.json)?;
-    let mut desk = desk(&args)?;
+    let mut desk = desk(&args, &plan)?;
     if !args.json {
         print_notices(&plan);
     }
@@ -69,13 +71,20 @@ pub(super) fn run(args: RunArgs) -> CliResult {
     announce(&report, args.json)
 }
 
-/// A private `dta hsm` of this very program.
+/// A private `dta hsm` of this very program. Its log would run across the screen of a ceremony: without `DTA_LOG` it
+/// says only what went wrong, and nothing of the mechanisms that the PKCS#11 binding does not know.
 pub(super) fn spawn_hsm(config: &Path) -> CliResult<HsmChild> {
     let exe = std::env::current_exe().map_err(|error| CliError::new(Exit::Failed, error))?;
-    HsmChild::spawn(&exe, config).map_err(hsm_error)
+    let quiet = ("DTA_LOG".into(), "warn,cryptoki=off".into());
+    let environment = if std::env::var_os("DTA_LOG").is_none() {
+        vec![quiet]
+    } else {
+        Vec::new()
+    };
+    HsmChild::spawn_with(&exe, config, &environment).map_err(hsm_error)
 }
 
-fn desk(args: &RunArgs) -> CliResult<Box<dyn Desk>> {
+fn desk(args: &RunArgs, plan: &Plan) -> CliResult<Box<dyn Desk>> {
     if args.holder_keys.is_empty() {
         return Ok(Box::new(Terminal));
     }
@@ -103,11 +112,9 @@ fn desk(args: &RunArgs) -> CliResult<Box<dyn Desk>> {
     } else {
         screens::print_step
     };
-    Ok(Box::new(KeysAtHand::new(
-        opened,
-        screens::wall_clock,
-        report,
-    )))
+    let desk = KeysAtHand::new(opened, screens::wall_clock, report);
+    desk.suffices_for(&plan.unlock)?;
+    Ok(Box::new(desk))
 }
 
 fn announce(report: &Report, json: bool) -> CliResult {

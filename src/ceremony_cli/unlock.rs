@@ -1,5 +1,6 @@
 //! `dta unlock`: one holder gives one share to a sealed authority.
 
+use std::fmt::Display;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -8,10 +9,10 @@ use ceremony::session::{Answerable, Question, Seen, SessionPurpose, SignedSessio
 use ceremony::{screens, sharefile};
 use quorum::{ManifestChain, SignedManifest};
 use serde_json::json;
-use wire::ProblemType;
 use wire::operator::{AuthorityState, ManifestChainReply, Op, SessionReply, ShareReply};
+use wire::{Problem, ProblemType};
 
-use crate::operator_cli::socket::{SocketArgs, problem_error};
+use crate::operator_cli::socket::{SocketArgs, problem_error, share_refused};
 use crate::term::{CliError, CliResult, Exit, print_json};
 
 /// Give one holder's share to a sealed authority.
@@ -39,8 +40,12 @@ pub(crate) struct UnlockArgs {
 
 /// Runs `dta unlock`.
 pub(crate) fn run_unlock(args: UnlockArgs) -> CliResult {
+    super::guard_memory()?;
     let holder = screens::open_key(&args.holder_key, args.passphrase_file.as_deref())?;
-    let share = sharefile::open(&args.share, &holder)?;
+    let share = sharefile::open(&args.share, &holder).map_err(|error| match error.verdict() {
+        Some(verdict) => refused(&args, verdict, &error).with_remedy(error.remedy()),
+        None => CliError::from(error),
+    })?;
     let session_json = open_session(&args.socket)?;
     let session: SignedSession = from_authority(session_json.clone(), "session")?;
     let chain = manifest_chain(&args.socket)?;
@@ -55,12 +60,9 @@ pub(crate) fn run_unlock(args: UnlockArgs) -> CliResult {
         holder: &holder,
         share: &share,
     };
-    let answerable = examine(question).map_err(|error| {
-        if let (true, Some(verdict)) = (args.json, error.verdict()) {
-            // The verdict is the answer that was asked for; the error gives the exit code.
-            let _ = print_json(&json!({ "verdict": verdict }));
-        }
-        CliError::from(error)
+    let answerable = examine(question).map_err(|error| match error.verdict() {
+        Some(verdict) => refused(&args, verdict, &error).with_remedy(error.remedy()),
+        None => CliError::from(error),
     })?;
     if !args.json {
         show(&answerable);
@@ -79,16 +81,40 @@ pub(crate) fn run_unlock(args: UnlockArgs) -> CliResult {
     )
 }
 
-/// The session that is open, or a new one.
+/// A share that was not accepted. With `--json` the verdict is printed too: it is the answer that was asked for.
+fn refused(args: &UnlockArgs, verdict: &str, why: impl Display) -> CliError {
+    match say(args, verdict) {
+        Ok(()) => share_refused(verdict, why),
+        Err(unprintable) => unprintable,
+    }
+}
+
+fn say(args: &UnlockArgs, verdict: &str) -> CliResult {
+    if args.json {
+        print_json(&json!({ "verdict": verdict }))
+    } else {
+        Ok(())
+    }
+}
+
+/// The session that is open, or a new one; another holder may open it at the same moment.
 fn open_session(socket: &SocketArgs) -> CliResult<serde_json::Value> {
-    let open = Op::SessionOpen {
-        purpose: SessionPurpose::Unlock.as_str().to_owned(),
+    let is = |problem: &Problem, kind| problem.kind() == kind;
+    let first: Result<SessionReply, Problem> = socket.ask(Op::SessionGet {})?;
+    let reply = match first {
+        Err(problem) if is(&problem, ProblemType::NotFound) => {
+            let purpose = SessionPurpose::Unlock.as_str().to_owned();
+            match socket.ask(Op::SessionOpen { purpose })? {
+                // Unless somebody else has just opened one, the refusal stands.
+                Err(conflict) if is(&conflict, ProblemType::Conflict) => {
+                    socket.ask(Op::SessionGet {})?.or(Err(conflict))
+                }
+                opened => opened,
+            }
+        }
+        found => found,
     };
-    let reply: SessionReply = match socket.ask(Op::SessionGet {})? {
-        Ok(reply) => reply,
-        Err(problem) if problem.kind() == ProblemType::NotFound => socket.call(open)?,
-        Err(problem) => return Err(problem_error(problem)),
-    };
+    let reply: SessionReply = reply.map_err(problem_error)?;
     Ok(reply.session)
 }
 
@@ -128,10 +154,8 @@ fn show(answerable: &Answerable<'_>) {
     println!("  set       {}, epoch {}", session.set_id, session.epoch);
     println!("  node      {}", session.node);
     if let Some(checkpoint) = &session.checkpoint {
-        println!(
-            "  audit log {} entries, root {}",
-            checkpoint.size, checkpoint.root
-        );
+        println!("  audit log {} entries", checkpoint.size);
+        println!("  root      {}", checkpoint.root);
     }
     println!("  until     {}", session.expires);
     for holder in answerable.roster() {
@@ -143,7 +167,7 @@ fn show(answerable: &Answerable<'_>) {
         println!("  {:>2}  {}{you}", holder.index, holder.name);
     }
     if let Some(notice) = answerable.notice() {
-        println!("note: {notice}");
+        screens::print_wrapped("note: ", &notice);
     }
 }
 
@@ -169,8 +193,8 @@ fn submit(args: &UnlockArgs, op: Op) -> CliResult {
     let reply: ShareReply = match args.socket.ask(op)? {
         Ok(reply) => reply,
         Err(problem) => {
-            if let (true, Some(verdict)) = (args.json, problem.extension("verdict")) {
-                print_json(&json!({ "verdict": verdict }))?;
+            if let Some(verdict) = problem.extension("verdict").and_then(|word| word.as_str()) {
+                say(args, verdict)?;
             }
             return Err(problem_error(problem));
         }

@@ -4,7 +4,7 @@ use quorum::{ShareIndex, Threshold, Timestamp};
 
 use crate::holder::{HolderName, HolderSecrets, HolderSecretsError};
 use crate::passphrase::PassphraseError;
-use crate::plan::PlannedHolder;
+use crate::plan::{PlannedHolder, SetPlan};
 use crate::transcript::StepRecord;
 
 /// What a ceremony needs of the room it is held in.
@@ -99,6 +99,22 @@ impl<C: Fn() -> Timestamp> KeysAtHand<C> {
             keys,
             clock,
             report,
+        }
+    }
+
+    /// Whether the key of every holder of `set` is there.
+    ///
+    /// # Errors
+    /// [`DeskError::Absent`] names the first holder whose key is not.
+    pub fn suffices_for(&self, set: &SetPlan) -> Result<(), DeskError> {
+        let is_here = |holder: &&PlannedHolder| {
+            self.keys
+                .iter()
+                .any(|key| key.public().sign_key == holder.sign_key)
+        };
+        match set.holders.iter().find(|holder| !is_here(holder)) {
+            Some(absent) => Err(DeskError::Absent(absent.name.clone())),
+            None => Ok(()),
         }
     }
 }

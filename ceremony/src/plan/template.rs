@@ -47,7 +47,8 @@ pub fn template(input: TemplateInput<'_>) -> Result<String, TemplateError> {
     let mut text = String::new();
     writeln!(
         text,
-        "# The plan of a ceremony: everything but secrets. Read it, have others read it, then
+        "# The plan of a ceremony: everything but secrets. Read it, have others read it,
+# then
 #   dta ceremony check plan.toml
 #   dta ceremony run plan.toml ...
 # The SHA-256 of this file goes into the transcript.
