@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use quorum::Timestamp;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::holder::{HolderName, HolderSecrets, HolderSecretsError};
 use crate::init::{Desk, DeskError, Seat};
@@ -42,6 +43,7 @@ pub fn open_key(path: &Path, passphrase_file: Option<&Path>) -> Result<HolderSec
         return HolderSecrets::open(path, &passphrase)
             .map_err(|source| DeskError::Key { holder, source });
     }
+    let _quiet = Quiet::begin();
     let mut tries = 1;
     loop {
         let passphrase = match ask_passphrase(&format!("Passphrase for {}: ", path.display())) {
@@ -68,6 +70,7 @@ pub fn open_key(path: &Path, passphrase_file: Option<&Path>) -> Result<HolderSec
 /// # Errors
 /// [`DeskError`].
 pub fn choose_passphrase(name: &HolderName) -> Result<Passphrase, DeskError> {
+    let _quiet = Quiet::begin();
     let mut tries = 1;
     loop {
         match choose_once(name)? {
@@ -107,6 +110,30 @@ fn ask_passphrase(prompt: &str) -> Result<Passphrase, DeskError> {
         holder: prompt.trim_end_matches(": ").to_owned(),
         source,
     })
+}
+
+/// Keeps the terminal from echoing for as long as it lives. A prompt alone would not do: while a passphrase is tried, which
+/// takes a second by design, the next one may be typed already.
+struct Quiet {
+    before: Termios,
+}
+
+impl Quiet {
+    /// Nothing where there is no terminal.
+    fn begin() -> Option<Self> {
+        let before = tcgetattr(io::stdin()).ok()?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Now, &quiet).ok()?;
+        Some(Self { before })
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no echo.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+    }
 }
 
 /// A line from the terminal without echo.
