@@ -269,3 +269,7 @@ impl<'a> Case<'a> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

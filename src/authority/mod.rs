@@ -28,6 +28,9 @@ mod reply;
 mod sessions;
 mod start;
 mod status;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod testing;
 mod token;
 mod unlock;
 mod upkeep;

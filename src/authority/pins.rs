@@ -58,3 +58,49 @@ impl ThisDta<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::authority::testing::World;
+    use quorum::NodeAlgorithm;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_customer_can_use_the_lines_as_they_are_with_either_kind_of_node_key() {
+        let world = World::new();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("acme.key");
+        std::fs::write(&file, world.customer_key.to_pem().unwrap().as_str()).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let p256 =
+            wire::keys::SigningKey::generate(wire::keys::Algorithm::EcdsaP256Sha256).unwrap();
+        let p256 = p256.verifying_key().as_bytes().to_vec();
+        let name = || "node-1".parse().unwrap();
+        let nodes = [
+            super::super::node_of(world.state.chain()).clone(),
+            NodeKey::new(name(), NodeAlgorithm::EcdsaP256, p256).unwrap(),
+        ];
+        for node in &nodes {
+            let chain = world.state.chain();
+            let here = ThisDta {
+                chain,
+                node,
+                public_authority: "dta.example:8443",
+            };
+            let lines = here.customer_toml([world.master_key()].into_iter());
+            let text = format!("key_file = \"acme.key\"\n\n{lines}");
+            let config = client::Config::parse(&text, directory.path()).unwrap();
+            let pins = &config.dtas[0];
+            assert_eq!(pins.endpoint.public_authority, "dta.example:8443");
+            assert_eq!(pins.authority.to_string(), chain.authority_id().to_string());
+            assert_eq!(pins.node_key.as_bytes(), node.public_key());
+            let pinned = pins.keys.values().next().unwrap();
+            assert_eq!(
+                pinned.commitment.to_compressed(),
+                world.master_key().commitment
+            );
+        }
+    }
+}

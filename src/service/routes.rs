@@ -71,7 +71,8 @@ impl Call {
         }
     }
 
-    fn path(self) -> &'static str {
+    /// The path.
+    pub(crate) fn path(self) -> &'static str {
         match self {
             Self::ClientShare => CLIENT_SHARES_PATH,
             Self::ServerShare => SERVER_SHARES_PATH,
@@ -80,7 +81,8 @@ impl Call {
         }
     }
 
-    fn method(self) -> Method {
+    /// The method.
+    pub(crate) fn method(self) -> Method {
         match self {
             Self::Authority => Method::GET,
             Self::ClientShare | Self::ServerShare | Self::TimePermits => Method::POST,

@@ -1,0 +1,208 @@
+//! What the tests of this process share: a real state directory with a quorum of one, opened without an
+//! HSM, and customers in it that sign requests.
+
+use audit::LogKey;
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+use hyper::http::request::Parts;
+use mpin::{MasterSecret, Suite};
+use quorum::{
+    Epoch, Holder, HolderSigningKey, HsmKey, Manifest, NodeAlgorithm, NodeKey, SetDescription,
+    SetId, SignedManifest, Threshold, Timestamp, UnlockSecret, Version1, split,
+};
+use state::{
+    Genesis, KHsm, MasterKey, NewCustomer, NewSigningKey, Policy, Registry, Role, SealContext,
+    SealingKey, StateDir, Wrap,
+};
+use wire::api::AuthorityIdHex;
+use wire::keys::{Algorithm, SigningKey};
+use wire::signature::{RequestToSign, ResponseStatement, Stamp, sign_request};
+use zeroize::Zeroizing;
+
+use super::decide::Names;
+use super::keyring::{Keyring, ResponseKey};
+use crate::service::routes::Call;
+
+/// Unix seconds of all tests: 2026-11-20T18:48:00Z.
+pub(super) const NOW: u64 = 1_795_200_480;
+
+/// An unlocked D-TA with one customer, `acme`, whose key has every role of the API.
+pub(super) struct World {
+    pub(super) names: Names,
+    pub(super) state: StateDir,
+    pub(super) key: SealingKey,
+    pub(super) customer_key: SigningKey,
+    masters: Vec<(MasterKey, MasterSecret)>,
+    registry: Registry,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut state, key) = found(&directory.path().join("state"));
+        let customer_key = SigningKey::generate(Algorithm::Ed25519).unwrap();
+        let new = NewCustomer {
+            id: "acme".parse().unwrap(),
+            policy: Policy::default(),
+            suite: Suite::Ro,
+            signing_keys: vec![registration(
+                &customer_key,
+                [Role::Enrol, Role::Permit, Role::ServerShare],
+            )],
+            now: timestamp(NOW),
+        };
+        let change = state.add_customer(&key, new).unwrap();
+        let id = state.chain().authority_id();
+        let names = Names {
+            public_authority: "dta.example".to_owned(),
+            authority_id: AuthorityIdHex::from_bytes(*id.as_bytes()),
+            authority_id_hex: id.to_string(),
+        };
+        Self {
+            names,
+            state,
+            key,
+            customer_key,
+            masters: vec![(change.made.key, change.made.secret)],
+            registry: change.registry,
+            _directory: directory,
+        }
+    }
+
+    /// Changes the registry before it is opened.
+    pub(super) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut StateDir, &SealingKey) -> state::Change<T>,
+    ) {
+        self.registry = change(&mut self.state, &self.key).registry;
+    }
+
+    /// The header of the master key `k1`.
+    pub(super) fn master_key(&self) -> &MasterKey {
+        &self.masters[0].0
+    }
+
+    /// Adds a second master key, as a rotation would.
+    pub(super) fn rotate(&mut self) {
+        let mut second = self.master_key().clone();
+        second.version = "k2".parse().unwrap();
+        self.masters.push((second, MasterSecret::random().unwrap()));
+    }
+
+    /// What is open.
+    pub(super) fn into_keyring(self) -> (Keyring, Names, SigningKey, tempfile::TempDir) {
+        let key = SigningKey::generate(Algorithm::Ed25519).unwrap();
+        let authority = self.names.authority_id;
+        let statement = ResponseStatement::new(authority, "node-1", key.verifying_key(), NOW);
+        let certificate = statement.certify(&[0; 64]);
+        let response = ResponseKey { key, certificate };
+        let log_key = LogKey::from_bytes(&self.state.log_key(&self.key).unwrap());
+        let keyring = Keyring::new(self.registry, self.masters, log_key, response).unwrap();
+        (keyring, self.names, self.customer_key, self._directory)
+    }
+}
+
+/// A request as it arrives, signed with `key` at `created`.
+pub(super) fn signed(
+    names: &Names,
+    key: &SigningKey,
+    call: Call,
+    body: &[u8],
+    created: u64,
+) -> Parts {
+    let method = call.method();
+    let request = RequestToSign {
+        method: method.as_str(),
+        path: call.path(),
+        query: None,
+        body,
+        public_authority: &names.public_authority,
+        authority_id_hex: &names.authority_id_hex,
+    };
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).unwrap();
+    let fields = sign_request(&request, &Stamp::new(created, nonce), key).unwrap();
+    let mut builder = hyper::Request::builder().method(&method).uri(call.path());
+    for (name, value) in fields {
+        builder = builder.header(name, value);
+    }
+    builder.body(()).unwrap().into_parts().0
+}
+
+/// A signing key as the registry takes it.
+pub(super) fn registration(
+    key: &SigningKey,
+    roles: impl IntoIterator<Item = Role>,
+) -> NewSigningKey {
+    let public = key.verifying_key();
+    NewSigningKey {
+        keyid: public.keyid().parse().unwrap(),
+        algorithm: public.algorithm().as_str().parse().unwrap(),
+        public_key: public.as_bytes().to_vec(),
+        roles: roles.into_iter().collect(),
+        not_before: None,
+        not_after: None,
+    }
+}
+
+pub(super) fn timestamp(seconds: u64) -> Timestamp {
+    Timestamp::from_unix_seconds(seconds).unwrap()
+}
+
+/// A state directory with made-up HSM ciphertext, and its key as it would be after unlocking.
+fn found(path: &std::path::Path) -> (StateDir, SealingKey) {
+    let mut rng = UnwrapErr(SysRng);
+    let threshold = Threshold::new(1, 1).unwrap();
+    let secret = UnlockSecret::random(&mut rng);
+    let (_, commitments) = split(&secret, threshold, &mut rng);
+    let holder_key = HolderSigningKey::from_seed(Zeroizing::new([1; 32]));
+    let roster = threshold.indexes().map(|index| Holder {
+        index,
+        name: "alice".parse().unwrap(),
+        sign_key: holder_key.public(),
+        recipient: "age1alice".parse().unwrap(),
+    });
+    let set_id = SetId::random(&mut rng);
+    let roster = roster.collect();
+    let set = SetDescription::new(set_id, Epoch::GENESIS, threshold, roster, commitments).unwrap();
+    let k_hsm = KHsm::random().unwrap();
+    let hsm_key = HsmKey {
+        hsm: "7f3a9b2c".parse().unwrap(),
+        token_label: "dta".parse().unwrap(),
+        key_label: "dta-seal".parse().unwrap(),
+    };
+    let node = holder_key.public().as_bytes().to_vec();
+    let manifest = Manifest {
+        version: Version1,
+        authority: "Test".parse().unwrap(),
+        predecessor: None,
+        unlock: set,
+        hsm_keys: vec![hsm_key.clone()],
+        node_keys: vec![
+            NodeKey::new("node-1".parse().unwrap(), NodeAlgorithm::Ed25519, node).unwrap(),
+        ],
+        check_value: k_hsm.check_value(&set_id, Epoch::GENESIS),
+        created: timestamp(NOW),
+    };
+    let context = SealContext::of_genesis(&manifest);
+    let key = SealingKey::derive(&k_hsm, &secret.k_quorum(&set_id), context).unwrap();
+    let signature = manifest.sign(&manifest.unlock, &holder_key).unwrap();
+    let sealed = hsm::Sealed {
+        iv: [1; 12],
+        ciphertext: vec![2; 48],
+    };
+    let genesis = Genesis {
+        manifest: SignedManifest {
+            manifest,
+            signatures: vec![signature],
+            node_signature: None,
+        },
+        wraps: vec![Wrap {
+            key: hsm_key,
+            sealed,
+        }],
+        sealing_key: &key,
+    };
+    (StateDir::create(path, genesis).unwrap(), key)
+}
