@@ -83,7 +83,16 @@ pub(crate) fn problem_error(problem: Problem) -> CliError {
         .extension("remedy")
         .and_then(|remedy| remedy.as_str().map(str::to_owned))
         .or_else(|| problem.remedy().map(str::to_owned));
-    CliError::new(exit, problem).with_remedy(remedy)
+    match problem.extension("verdict").and_then(|verdict| verdict.as_str()) {
+        Some(verdict) => share_refused(verdict, problem.detail()),
+        None => CliError::new(exit, problem),
+    }
+    .with_remedy(remedy)
+}
+
+/// A share that was not accepted: its verdict in the word of the documentation, and why.
+pub(crate) fn share_refused(verdict: &str, why: impl std::fmt::Display) -> CliError {
+    CliError::new(Exit::Refused, format!("share refused, {verdict}: {why}"))
 }
 
 fn exchange(path: &Path, op: Op) -> CliResult<Reply> {
