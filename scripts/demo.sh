@@ -212,7 +212,8 @@ why "The M-Pin server's key: each D-TA's share is checked against its pinned com
 run dta request server-share --config "$DEMO/acme/customer.toml" --out "$DEMO/acme/server.share"
 why "An identity is the hash of a salted id: the D-TAs never see the name."
 show dta request new-identity --id alice@example.com --json
-IDENTITY=$(dta request new-identity --id alice@example.com --json | tee /dev/stderr | sed -E 's/.*"identity":"([0-9a-f]{64})".*/\1/')
+NEW=$(dta request new-identity --id alice@example.com --json); echo "$NEW"
+IDENTITY=$(sed -E 's/.*"identity":"([0-9a-f]{64})".*/\1/' <<<"$NEW")
 run dta request client-share --config "$DEMO/acme/customer.toml" --identity "$IDENTITY"
 run dta request time-permit --config "$DEMO/acme/customer.toml" --identity "$IDENTITY"
 
