@@ -125,7 +125,7 @@ fn bad_requests_are_refused_each_with_its_own_problem_type() {
     let body = json!({ "identity": new_identity(), "extra": 1 });
     refused(&world.post("/v1/client-shares", &body), 400, "malformed");
     let body = json!({ "identity": new_identity(), "key": "k7" });
-    refused(&world.post("/v1/client-shares", &body), 404, "key-unknown");
+    refused(&world.post("/v1/client-shares", &body), 422, "key-unknown");
 }
 
 #[test]
