@@ -5,34 +5,34 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// `authority.toml`; `docs/configuration.md` and the sample file say what each key is for.
+/// `authority.toml`; `docs/samples/authority.toml` says what each key is for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Config {
+pub(crate) struct Config {
     /// The state directory that `dta ceremony run` made.
-    pub(super) state_dir: PathBuf,
+    pub(crate) state_dir: PathBuf,
     /// The socket of `dta hsm`.
-    pub(super) hsm_socket: PathBuf,
+    pub(crate) hsm_socket: PathBuf,
     /// Where operators and holders connect.
-    pub(super) operator_socket: PathBuf,
+    pub(crate) operator_socket: PathBuf,
     /// Where the proxies connect.
-    pub(super) proxy_socket: PathBuf,
+    pub(crate) proxy_socket: PathBuf,
     /// A directory on another disk, in which the last checkpoint is kept as well.
-    pub(super) anchor_dir: PathBuf,
+    pub(crate) anchor_dir: PathBuf,
     /// `host[:port]` as customers sign it in `@authority`.
-    pub(super) public_authority: String,
+    pub(crate) public_authority: String,
     /// Users besides root and the own one that may use the operator socket.
     #[serde(default)]
-    pub(super) operator_users: Vec<hsm::User>,
+    pub(crate) operator_users: Vec<hsm::User>,
     /// Users besides root and the own one that may be the proxy.
     #[serde(default)]
-    pub(super) proxy_users: Vec<hsm::User>,
+    pub(crate) proxy_users: Vec<hsm::User>,
     /// How long an unlock session stays open, in minutes.
     #[serde(default = "default_session_minutes")]
-    pub(super) session_minutes: u16,
+    pub(crate) session_minutes: u16,
     /// How long issuing goes on while the HSM signs no checkpoint, in seconds.
     #[serde(default = "default_max_unsigned_seconds")]
-    pub(super) max_unsigned_seconds: u32,
+    pub(crate) max_unsigned_seconds: u32,
 }
 
 impl Config {

@@ -195,7 +195,12 @@ impl Desk {
         author: &Author,
         keyid: &str,
     ) -> Result<Value, Problem> {
-        let keyid: KeyId = keyid.parse().map_err(malformed)?;
+        let keyid: KeyId = keyid.parse().map_err(|error| {
+            with_remedy(
+                malformed(error),
+                Some("`dta customer show` lists the key ids"),
+            )
+        })?;
         let owner = self.equipment.vault.with(|keyring| {
             keyring
                 .registry()

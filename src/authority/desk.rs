@@ -14,7 +14,7 @@ use serde_json::Value;
 use state::StateDir;
 use tokio::sync::watch;
 use wire::Problem;
-use wire::operator::{HsmState, ManifestChainReply, Op, StatusReport};
+use wire::operator::{ManifestChainReply, Op, StatusReport};
 
 use super::issuer::audit_unavailable;
 use super::keyring::Keyring;
@@ -169,7 +169,7 @@ impl Desk {
 
     /// The status after the HSM has just done something.
     pub(super) fn status_with_hsm(&self) -> StatusReport {
-        self.equipment.status.with_hsm(HsmState::Ready)
+        self.equipment.status.with_hsm_ready()
     }
 
     /// Tells the proxies what they need to know now.

@@ -45,7 +45,7 @@ use tokio::sync::watch;
 use wire::api::{AuthorityIdHex, NodeKeyInfo};
 use wire::keys::VerifyingKey;
 
-use self::config::Config;
+pub(crate) use self::config::Config;
 use self::decide::Names;
 use self::desk::{Desk, Equipment};
 use self::issuer::{Identification, Issuer};

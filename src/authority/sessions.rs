@@ -21,6 +21,7 @@ use super::phase::{Phase, Unlocked, Unlocking};
 use super::token::{TokenError, with_remedy};
 use super::unlock;
 use crate::service::clock::unix_seconds;
+use crate::service::process::causes;
 
 impl Unlocking {
     /// The session's id, 32 hex digits.
@@ -164,7 +165,7 @@ impl Desk {
         let (key, keyring) = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                let reason = chain_of(&error);
+                let reason = causes(&error);
                 tracing::error!(reason, "M shares are there, but it did not open");
                 self.log(Event::UnlockFailed {
                     session,
@@ -253,18 +254,4 @@ fn still_sealed(problem: Problem, reason: &str) -> Problem {
     remedy
         .into_iter()
         .fold(problem, |problem, remedy| problem.with("remedy", remedy))
-}
-
-/// An error with everything that caused it, on one line, nothing said twice.
-fn chain_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -50,18 +50,18 @@ impl StatusSource {
 
     /// The status now. Asks the HSM, for some seconds at most.
     pub(super) fn report(&self) -> StatusReport {
-        let hsm = match self.token.check_key(&self.chain) {
-            Ok(_) => HsmState::Ready,
-            Err(error) => {
-                tracing::warn!(%error, "the HSM is not ready");
-                HsmState::Unavailable
-            }
-        };
-        self.with_hsm(hsm)
+        match self.token.check_key(&self.chain) {
+            Ok(_) => self.with_hsm(HsmState::Ready, None),
+            Err(error) => self.with_hsm(HsmState::Unavailable, Some(error.to_string())),
+        }
     }
 
     /// The status without asking the HSM, which has just done something.
-    pub(super) fn with_hsm(&self, hsm: HsmState) -> StatusReport {
+    pub(super) fn with_hsm_ready(&self) -> StatusReport {
+        self.with_hsm(HsmState::Ready, None)
+    }
+
+    fn with_hsm(&self, hsm: HsmState, hsm_reason: Option<String>) -> StatusReport {
         let unlock = &self.chain.current().unlock;
         let Board {
             state,
@@ -79,15 +79,8 @@ impl StatusSource {
             accepted,
             session,
             hsm,
-            audit: AuditReport {
-                size: self.log.statistics().entries,
-                state: match self.log.state() {
-                    LogState::Good => AuditState::Ready,
-                    LogState::ClockFault | LogState::DiskFull | LogState::Failed => {
-                        AuditState::Blocked
-                    }
-                },
-            },
+            hsm_reason,
+            audit: describe_log(&self.log),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -108,6 +101,21 @@ impl StatusSource {
     fn board(&self) -> MutexGuard<'_, Board> {
         // The board is replaced as a whole, so it is whole whatever panicked.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn describe_log(log: &Log) -> AuditReport {
+    let (state, reason) = match log.state() {
+        LogState::Good => (AuditState::Ready, None),
+        trouble @ (LogState::ClockFault | LogState::DiskFull | LogState::Failed) => {
+            (AuditState::Blocked, Some(trouble.as_str().to_owned()))
+        }
+    };
+    let size = log.statistics().entries;
+    AuditReport {
+        size,
+        state,
+        reason,
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::desk::Desk;
 use super::issuer::Issuer;
 use super::token::Token;
-use crate::service::process::Shutdown;
+use crate::service::process::{Shutdown, causes};
 
 /// How often it looks whether a checkpoint is due; the log itself says when one is.
 const CHECKPOINT_TICK: Duration = Duration::from_millis(250);
@@ -47,7 +47,10 @@ impl Upkeep {
             reason: "signal".to_owned(),
         });
         if let Err(error) = self.checkpoint() {
-            tracing::warn!(%error, "the last entries are not under a checkpoint");
+            tracing::warn!(
+                error = causes(&error),
+                "the last entries are not under a checkpoint"
+            );
         }
     }
 
@@ -69,7 +72,8 @@ impl Upkeep {
             match in_background(self.clone(), |this| this.checkpoint()).await {
                 Some(Err(error)) if !failing => {
                     failing = true;
-                    tracing::warn!(%error, remedy = error.remedy(), "no checkpoint was made");
+                    let error = causes(&error);
+                    tracing::warn!(error, "no checkpoint was made");
                 }
                 Some(Ok(())) if failing => {
                     failing = false;

@@ -83,7 +83,10 @@ pub(crate) fn problem_error(problem: Problem) -> CliError {
         .extension("remedy")
         .and_then(|remedy| remedy.as_str().map(str::to_owned))
         .or_else(|| problem.remedy().map(str::to_owned));
-    match problem.extension("verdict").and_then(|verdict| verdict.as_str()) {
+    match problem
+        .extension("verdict")
+        .and_then(|verdict| verdict.as_str())
+    {
         Some(verdict) => share_refused(verdict, problem.detail()),
         None => CliError::new(exit, problem),
     }

@@ -81,11 +81,8 @@ fn describe(report: &StatusReport, now: u64) -> String {
             .map(|share| format!("{} {}", share.index, share.holder));
         lines.push(("accepted", names.collect::<Vec<_>>().join(", ")));
     }
-    lines.push(("hsm", describe_hsm(report.hsm).to_owned()));
-    lines.push((
-        "audit",
-        format!("{} entries, {}", report.audit.size, describe_audit(report)),
-    ));
+    lines.push(("hsm", describe_hsm(report)));
+    lines.push(("audit", describe_audit(report)));
     lines.push(("version", report.version.clone()));
     lines
         .iter()
@@ -93,18 +90,21 @@ fn describe(report: &StatusReport, now: u64) -> String {
         .collect()
 }
 
-fn describe_hsm(state: HsmState) -> &'static str {
-    match state {
-        HsmState::Ready => "ready",
-        HsmState::Unavailable => "unavailable",
+fn describe_hsm(report: &StatusReport) -> String {
+    match (report.hsm, &report.hsm_reason) {
+        (HsmState::Ready, _) => "ready".to_owned(),
+        (HsmState::Unavailable, None) => "unavailable".to_owned(),
+        (HsmState::Unavailable, Some(reason)) => format!("unavailable: {reason}"),
     }
 }
 
-fn describe_audit(report: &StatusReport) -> &'static str {
-    match report.audit.state {
-        AuditState::Ready => "ready",
-        AuditState::Blocked => "blocked: nothing is issued",
-    }
+fn describe_audit(report: &StatusReport) -> String {
+    let state = match (report.audit.state, &report.audit.reason) {
+        (AuditState::Ready, _) => "ready".to_owned(),
+        (AuditState::Blocked, None) => "blocked".to_owned(),
+        (AuditState::Blocked, Some(reason)) => format!("blocked: {reason}"),
+    };
+    format!("{} entries, {state}", report.audit.size)
 }
 
 /// What hinders issuing, the most urgent first.
@@ -160,9 +160,11 @@ mod tests {
             accepted: vec![],
             session: None,
             hsm: HsmState::Ready,
+            hsm_reason: None,
             audit: AuditReport {
                 size: 7,
                 state: AuditState::Ready,
+                reason: None,
             },
             version: "0.1.0".into(),
         }
@@ -208,5 +210,23 @@ mod tests {
         status.audit.state = AuditState::Blocked;
         assert!(said(&status).contains("AuditBlocked"));
         assert!(verdict(&report(AuthorityState::Unlocked)).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_with_hsm_and_log_is_said() {
+        let mut status = report(AuthorityState::Unlocked);
+        status.hsm = HsmState::Unavailable;
+        status.hsm_reason = Some("the token refused the PIN".into());
+        status.audit.state = AuditState::Blocked;
+        status.audit.reason = Some("disk-full".into());
+        let text = describe(&status, 0);
+        assert!(
+            text.contains("hsm       unavailable: the token refused the PIN\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("audit     7 entries, blocked: disk-full\n"),
+            "{text}"
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// `proxy.toml`; `docs/configuration.md` and the sample file say what each key is for.
+/// `proxy.toml`; `docs/samples/proxy.toml` says what each key is for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use self::config::Config;
+pub(crate) use self::config::Config;
 use self::handler::Proxy;
 use self::upstream::{View, internal_uri};
 use crate::service::link::{REFUSALS_PATH, RefusalReport};

@@ -25,7 +25,7 @@ use crate::service::link::{REGISTRY_PATH, Snapshot};
 /// How long the authority may take to answer one request.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 /// The pause between two attempts to connect.
-const RETRY: Duration = Duration::from_millis(200);
+const RETRY: Duration = Duration::from_millis(50);
 /// A connection on which the other side no longer answers pings is given up after this.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// The longest line of the snapshot stream, in bytes: 100,000 keys.

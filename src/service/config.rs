@@ -57,7 +57,7 @@ impl ConfigError {
             }
             Self::UnknownKey { known, .. } => format!("the known keys are: {known}"),
             Self::Invalid { .. } => {
-                "correct the line; `docs/configuration.md` lists every key".to_owned()
+                "correct the line; the samples in docs/samples document every key".to_owned()
             }
         }
     }
@@ -160,6 +160,30 @@ mod tests {
 
     fn read(text: &str) -> Result<Sample, ConfigError> {
         parse(text, Path::new("sample.toml"))
+    }
+
+    /// Every key of `T` stands in the sample, and the sample is a configuration as it is, also with
+    /// the keys that it comments out because they are defaults.
+    #[track_caller]
+    fn documents<T: DeserializeOwned>(sample: &str) {
+        parse::<T>(sample, Path::new("sample.toml")).unwrap();
+        for name in field_names::<T>() {
+            let stands = |line: &str| {
+                line.trim_start_matches("# ")
+                    .starts_with(&format!("{name} = "))
+            };
+            assert!(sample.lines().any(stands), "{name}");
+        }
+        let is_default = |line: &&str| line.starts_with("# ") && line.contains(" = ");
+        let defaults = sample.lines().filter(is_default).map(|line| &line[2..]);
+        let all = defaults.fold(sample.to_owned(), |text, line| format!("{text}\n{line}"));
+        parse::<T>(&all, Path::new("sample.toml")).unwrap();
+    }
+
+    #[test]
+    fn the_samples_document_every_key_and_can_be_used() {
+        documents::<crate::authority::Config>(include_str!("../../docs/samples/authority.toml"));
+        documents::<crate::proxy::Config>(include_str!("../../docs/samples/proxy.toml"));
     }
 
     #[test]

@@ -212,6 +212,9 @@ pub struct StatusReport {
     pub session: Option<SessionReport>,
     /// Whether the HSM answers with the right key.
     pub hsm: HsmState,
+    /// Why it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsm_reason: Option<String>,
     /// The audit log.
     pub audit: AuditReport,
     /// The version of the running `dta`.
@@ -278,6 +281,9 @@ pub struct AuditReport {
     pub size: u64,
     /// Whether entries can be written.
     pub state: AuditState,
+    /// Why they cannot: `clock-fault`, `disk-full` or `failed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Whether entries can be written to the audit log.

@@ -99,9 +99,11 @@ fn a_reply_carries_either_a_value_or_a_problem() {
             expires: 1_795_200_000,
         }),
         hsm: HsmState::Ready,
+        hsm_reason: None,
         audit: AuditReport {
             size: 12,
             state: AuditState::Ready,
+            reason: None,
         },
         version: "0.1.0".into(),
     };
@@ -137,9 +139,11 @@ fn the_status_report_has_the_documented_members() {
         accepted: Vec::new(),
         session: None,
         hsm: HsmState::Unavailable,
+        hsm_reason: Some("the token was removed".into()),
         audit: AuditReport {
             size: 0,
             state: AuditState::Blocked,
+            reason: Some("disk-full".into()),
         },
         version: "0.1.0".into(),
     };
@@ -150,7 +154,8 @@ fn the_status_report_has_the_documented_members() {
             "set": {"id": "abababababababababababababababab", "epoch": 1, "m": 2, "n": 3},
             "accepted": [],
             "hsm": "unavailable",
-            "audit": {"size": 0, "state": "blocked"},
+            "hsm_reason": "the token was removed",
+            "audit": {"size": 0, "state": "blocked", "reason": "disk-full"},
             "version": "0.1.0",
         })
     );
