@@ -7,6 +7,7 @@
 mod common;
 
 mod audit_log;
+mod docs;
 mod hsm_faults;
 mod requests;
 mod secrets;

@@ -81,10 +81,8 @@ impl Dta {
         let passphrase = Passphrase::from_file(&dta.path("passphrase")).expect("a passphrase");
         for number in 1..=n {
             let name = dta.holder(number).parse().expect("a holder's name");
-            HolderSecrets::generate(&name)
-                .expect("a generator")
-                .write_weakly(&dta.path("holders"), &passphrase)
-                .expect("a writable directory");
+            let secrets = HolderSecrets::generate(&name).expect("a generator");
+            write_holder(&secrets, &dta.path("holders"), &passphrase);
         }
         dta.write_configuration();
         dta.write_plan(m, n);
@@ -332,6 +330,18 @@ impl Dta {
     }
 }
 
+/// Writes a holder's key file with little work behind the passphrase, which only debug builds can.
+#[cfg(debug_assertions)]
+fn write_holder(holder: &HolderSecrets, directory: &Path, passphrase: &Passphrase) {
+    holder.write_weakly(directory, passphrase).expect("a writable directory");
+}
+
+/// Writes a holder's key file as `dta holder new` does: the benchmarks run release builds.
+#[cfg(not(debug_assertions))]
+fn write_holder(holder: &HolderSecrets, directory: &Path, passphrase: &Passphrase) {
+    holder.write(directory, passphrase).expect("a writable directory");
+}
+
 /// Writes a file that only its owner reads.
 pub fn write_private(path: &Path, text: &str) {
     use std::io::Write;
@@ -362,15 +372,18 @@ pub fn copy_directory(from: &Path, to: &Path) {
 
 /// A CA, and a certificate of it for `localhost` with its key; all PEM.
 fn certificates() -> (String, String, String) {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     let ca_key = KeyPair::generate().expect("a key pair");
     let mut ca = CertificateParams::new(Vec::new()).expect("valid parameters");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Without names of their own both would be called the same, and openssl takes that for self-signed.
+    ca.distinguished_name.push(DnType::CommonName, "test CA");
     let ca_pem = ca.self_signed(&ca_key).expect("a certificate").pem();
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().expect("a key pair");
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let leaf = CertificateParams::new(names).expect("valid names");
+    let mut leaf = CertificateParams::new(names).expect("valid names");
+    leaf.distinguished_name.push(DnType::CommonName, "localhost");
     let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
     (ca_pem, leaf.pem(), key.serialize_pem())
 }
