@@ -38,5 +38,5 @@ pub mod mpin_id;
 mod tls;
 
 pub use call::{Client, DayRange, Issued, KeyOf, Permit, Source};
-pub use config::Config;
+pub use config::{Config, Endpoint};
 pub use error::{ClientError, DtaError};

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::service::config::PublicAuthority;
+
 /// `authority.toml`; `docs/samples/authority.toml` says what each key is for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,16 +22,16 @@ pub(crate) struct Config {
     /// A directory on another disk, in which the last checkpoint is kept as well.
     pub(crate) anchor_dir: PathBuf,
     /// `host[:port]` as customers sign it in `@authority`.
-    pub(crate) public_authority: String,
+    pub(crate) public_authority: PublicAuthority,
     /// Users besides root and the own one that may use the operator socket.
     #[serde(default)]
     pub(crate) operator_users: Vec<hsm::User>,
     /// Users besides root and the own one that may be the proxy.
     #[serde(default)]
     pub(crate) proxy_users: Vec<hsm::User>,
-    /// How long an unlock session stays open, in minutes.
-    #[serde(default = "default_session_minutes")]
-    pub(crate) session_minutes: u16,
+    /// How long an unlock session stays open.
+    #[serde(default)]
+    pub(crate) session_minutes: SessionMinutes,
     /// How long issuing goes on while the HSM signs no checkpoint, in seconds.
     #[serde(default = "default_max_unsigned_seconds")]
     pub(crate) max_unsigned_seconds: u32,
@@ -38,7 +40,7 @@ pub(crate) struct Config {
 impl Config {
     /// How long an unlock session stays open.
     pub(super) fn session_time(&self) -> Duration {
-        Duration::from_secs(u64::from(self.session_minutes) * 60)
+        Duration::from_secs(u64::from(self.session_minutes.0) * 60)
     }
 
     /// How long issuing goes on while the HSM signs no checkpoint.
@@ -47,8 +49,29 @@ impl Config {
     }
 }
 
-fn default_session_minutes() -> u16 {
-    10
+/// 1 minute to a day; 10 minutes unless the configuration says otherwise.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u16")]
+pub(crate) struct SessionMinutes(u16);
+
+impl TryFrom<u16> for SessionMinutes {
+    type Error = String;
+
+    fn try_from(minutes: u16) -> Result<Self, String> {
+        if (1..=1_440).contains(&minutes) {
+            Ok(Self(minutes))
+        } else {
+            Err(format!(
+                "a session stays open for 1 to 1440 minutes, not {minutes}"
+            ))
+        }
+    }
+}
+
+impl Default for SessionMinutes {
+    fn default() -> Self {
+        Self(10)
+    }
 }
 
 fn default_max_unsigned_seconds() -> u32 {

@@ -233,7 +233,7 @@ impl Desk {
         self.log_rest(papers)
     }
 
-    fn log_rest(&self, papers: &mut Papers) -> Result<(), Problem> {
+    pub(super) fn log_rest(&self, papers: &mut Papers) -> Result<(), Problem> {
         while let Some(event) = papers.unlogged.first() {
             self.equipment
                 .log

@@ -100,9 +100,14 @@ impl Desk {
         self.expire(&mut self.papers());
     }
 
-    /// Wipes everything, for the end of the process.
+    /// Wipes everything and closes the desk, for the end of the process.
     pub(super) fn close(&self) {
-        self.seal(&mut self.papers(), "stop", None);
+        let mut papers = self.papers();
+        self.seal(&mut papers, "stop", None);
+        papers.phase = Phase::Stopping;
+        if let Err(problem) = self.log_rest(&mut papers) {
+            tracing::error!(%problem, "the last change is not logged; the next start will say so");
+        }
     }
 
     fn lock(&self, papers: &mut Papers, uid: u32) -> StatusReport {
@@ -115,7 +120,7 @@ impl Desk {
         self.equipment.vault.seal();
         let before = std::mem::replace(&mut papers.phase, Phase::Sealed(Sealed));
         let event = match &before {
-            Phase::Sealed(_) => return,
+            Phase::Sealed(_) | Phase::Stopping => return,
             Phase::Unlocked(_) => Event::Locked {
                 reason: reason.to_owned(),
                 operator,
@@ -167,38 +172,24 @@ impl Desk {
         self.equipment.status.note(phase);
     }
 
-    /// The status after the HSM has just done something.
-    pub(super) fn status_with_hsm(&self) -> StatusReport {
-        self.equipment.status.with_hsm_ready()
-    }
-
     /// Tells the proxies what they need to know now.
     pub(super) fn publish(&self) {
-        let previous = self.equipment.snapshots.borrow().authority_id().to_owned();
-        let snapshot = self
-            .equipment
-            .vault
-            .with(|keyring| unlocked(&previous, keyring));
-        let snapshot = snapshot.unwrap_or(Snapshot::Sealed {
-            authority_id: previous,
-        });
-        self.equipment.snapshots.send_replace(Arc::new(snapshot));
+        let rows = |keyring: &Keyring| {
+            keyring
+                .verifying_keys()
+                .map(|key| PublicKeyRow { pem: key.to_pem() })
+                .collect()
+        };
+        let keys = self.equipment.vault.with(rows).ok();
+        let before = Snapshot::clone(&self.equipment.snapshots.borrow());
+        self.equipment
+            .snapshots
+            .send_replace(Arc::new(Snapshot { keys, ..before }));
     }
 
     /// Everything on the desk is valid between two operations, whatever panicked within one.
     fn papers(&self) -> MutexGuard<'_, Papers> {
         self.papers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn unlocked(authority_id: &str, keyring: &Keyring) -> Snapshot {
-    let keys = keyring
-        .verifying_keys()
-        .map(|key| PublicKeyRow { pem: key.to_pem() })
-        .collect();
-    Snapshot::Unlocked {
-        authority_id: authority_id.to_owned(),
-        keys,
     }
 }
 

@@ -141,7 +141,9 @@ impl Issuer {
         body: Bytes,
     ) -> Result<Reply, Problem> {
         let _slot = self.requests.try_acquire().map_err(|_| overloaded())?;
-        self.check_checkpoints()?;
+        if call != Call::Authority {
+            self.check_checkpoints()?;
+        }
         if call == Call::TimePermits && body.len() > BULK_BODY {
             let _bulk = self.bulk.try_acquire().map_err(|_| overloaded())?;
             let this = Arc::clone(self);

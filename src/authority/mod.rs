@@ -157,12 +157,14 @@ fn assemble(config: &Config, found: Found) -> Parts {
         impatient,
         Arc::clone(&log),
     ));
-    let sealed = Snapshot::Sealed {
+    let sealed = Snapshot {
         authority_id: authority_id.clone(),
+        public_authority: config.public_authority.as_str().to_owned(),
+        keys: None,
     };
     let (sender, snapshots) = watch::channel(Arc::new(sealed));
     let names = Names {
-        public_authority: config.public_authority.clone(),
+        public_authority: config.public_authority.as_str().to_owned(),
         authority_id: AuthorityIdHex::from_bytes(*chain.authority_id().as_bytes()),
         authority_id_hex: authority_id,
     };
@@ -188,7 +190,7 @@ fn assemble(config: &Config, found: Found) -> Parts {
             vault,
             status: Arc::clone(&status),
             snapshots: sender,
-            public_authority: config.public_authority.clone(),
+            public_authority: config.public_authority.as_str().to_owned(),
             session_time: config.session_time(),
             digests,
         },

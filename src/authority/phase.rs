@@ -5,7 +5,8 @@
 //! | [`Sealed`] | [`Unlocking`] | a session is opened |
 //! | [`Unlocking`] | [`Sealed`] | the session expires, or `lock` |
 //! | [`Unlocking`] | [`Unlocked`] | M shares and the HSM |
-//! | [`Unlocked`] | [`Sealed`] | `lock`, or the end of the process |
+//! | [`Unlocked`] | [`Sealed`] | `lock` |
+//! | any | [`Phase::Stopping`] | the end of the process |
 
 use ceremony::session::UnlockSession;
 use state::SealingKey;
@@ -19,6 +20,8 @@ pub(super) enum Phase {
     Sealed(Sealed),
     Unlocking(Unlocking),
     Unlocked(Unlocked),
+    /// The process ends; nothing begins any more.
+    Stopping,
 }
 
 /// Nothing is there that anybody could steal.
@@ -38,7 +41,7 @@ impl Phase {
     /// The word in `dta status`.
     pub(super) fn state(&self) -> AuthorityState {
         match self {
-            Self::Sealed(_) => AuthorityState::Sealed,
+            Self::Sealed(_) | Self::Stopping => AuthorityState::Sealed,
             Self::Unlocking(_) => AuthorityState::Unlocking,
             Self::Unlocked(_) => AuthorityState::Unlocked,
         }
@@ -54,6 +57,7 @@ impl Phase {
             Self::Sealed(sealed) => Ok(sealed),
             Self::Unlocking(_) => conflict("an unlock session is open already"),
             Self::Unlocked(_) => conflict("the authority is unlocked already"),
+            Self::Stopping => conflict("the authority is stopping"),
         }
     }
 
@@ -64,7 +68,7 @@ impl Phase {
     pub(super) fn unlocking(&mut self) -> Result<&mut Unlocking, Problem> {
         match self {
             Self::Unlocking(unlocking) => Ok(unlocking),
-            Self::Sealed(_) | Self::Unlocked(_) => Err(Problem::new(
+            Self::Sealed(_) | Self::Unlocked(_) | Self::Stopping => Err(Problem::new(
                 ProblemType::NotFound,
                 "no unlock session is open",
             )),
@@ -78,7 +82,7 @@ impl Phase {
     pub(super) fn unlocked(&self) -> Result<&Unlocked, Problem> {
         match self {
             Self::Unlocked(unlocked) => Ok(unlocked),
-            Self::Sealed(_) | Self::Unlocking(_) => Err(sealed()),
+            Self::Sealed(_) | Self::Unlocking(_) | Self::Stopping => Err(sealed()),
         }
     }
 }
@@ -96,5 +100,14 @@ mod tests {
         assert_eq!(problem.kind(), ProblemType::NotFound);
         let problem = phase.unlocked().map(|_| ()).expect_err("sealed");
         assert_eq!(problem.kind(), ProblemType::Sealed);
+    }
+
+    #[test]
+    fn nothing_begins_in_an_authority_that_is_stopping() {
+        let mut phase = Phase::Stopping;
+        assert_eq!(phase.state(), AuthorityState::Sealed);
+        let problem = phase.sealed().map(|_| ()).expect_err("no session");
+        assert_eq!(problem.detail(), "the authority is stopping");
+        assert!(phase.unlocking().is_err() && phase.unlocked().is_err());
     }
 }

@@ -130,6 +130,11 @@ impl Desk {
                     let verdict = refused.as_str();
                     self.log(judged(unlocking, &signer, verdict))?;
                 }
+                tracing::warn!(
+                    holder = signer.holder,
+                    reason = refused.as_str(),
+                    "an answer is refused"
+                );
                 return Err(refused_problem(&refused));
             }
         };
@@ -153,7 +158,7 @@ impl Desk {
                 index: signer.index,
                 holder: signer.holder,
             },
-            status: self.status_with_hsm(),
+            status: self.equipment.status.report(),
         })
     }
 

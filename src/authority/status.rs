@@ -56,11 +56,6 @@ impl StatusSource {
         }
     }
 
-    /// The status without asking the HSM, which has just done something.
-    pub(super) fn with_hsm_ready(&self) -> StatusReport {
-        self.with_hsm(HsmState::Ready, None)
-    }
-
     fn with_hsm(&self, hsm: HsmState, hsm_reason: Option<String>) -> StatusReport {
         let unlock = &self.chain.current().unlock;
         let Board {
@@ -89,7 +84,7 @@ impl StatusSource {
     pub(super) fn note(&self, phase: &Phase) {
         let (accepted, session) = match phase {
             Phase::Unlocking(unlocking) => describe_session(&unlocking.session),
-            Phase::Sealed(_) | Phase::Unlocked(_) => (Vec::new(), None),
+            Phase::Sealed(_) | Phase::Unlocked(_) | Phase::Stopping => (Vec::new(), None),
         };
         *self.board() = Board {
             state: phase.state(),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::service::config::PublicAuthority;
+
 /// `proxy.toml`; `docs/samples/proxy.toml` says what each key is for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -11,7 +13,7 @@ pub(crate) struct Config {
     /// Address and port to listen on; port 0 takes a free one, which the log names.
     pub(crate) listen: std::net::SocketAddr,
     /// `host[:port]` as customers sign it in `@authority`.
-    pub(crate) public_authority: String,
+    pub(crate) public_authority: PublicAuthority,
     /// The certificate chain, PEM, leaf first.
     pub(crate) tls_cert: PathBuf,
     /// The private key of the leaf, PEM (PKCS#8, SEC1 or PKCS#1).

@@ -13,7 +13,7 @@ use hyper::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderV
 use hyper::header::{TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use wire::signature::{Expected, verify_request};
 use wire::{Problem, ProblemType};
 
@@ -49,6 +49,8 @@ pub(super) struct Proxy {
     pub(super) public_authority: String,
     pub(super) views: watch::Receiver<Arc<View>>,
     pub(super) refusals: Arc<RefusalCounter>,
+    /// One for each request in work.
+    pub(super) slots: Semaphore,
 }
 
 impl Proxy {
@@ -67,6 +69,10 @@ impl Proxy {
         let call = Call::find(request.method(), request.uri().path())?;
         let view = Arc::clone(&self.views.borrow());
         let (link, registry) = usable(&view)?;
+        let _slot = self.slots.try_acquire().map_err(|_| {
+            Problem::new(ProblemType::Overloaded, "too many requests are in work")
+                .with_retry_after(1)
+        })?;
         let (head, body) = request.into_parts();
         let body = tokio::time::timeout(BODY_TIMEOUT, read_body(body, call.body_limit()))
             .await

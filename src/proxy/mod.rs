@@ -20,12 +20,12 @@ use http_body_util::Full;
 use hyper::{Method, Request};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::config::Config;
 use self::handler::Proxy;
-use self::upstream::{View, internal_uri};
+use self::upstream::{Target, View, internal_uri};
 use crate::service::link::{REFUSALS_PATH, RefusalReport};
 use crate::service::process::{self, Shutdown};
 use crate::service::refusals::RefusalCounter;
@@ -33,6 +33,9 @@ use crate::term::{CliError, CliResult, Exit};
 
 /// How often finished minutes of refusals are looked for.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The most requests in work at once, over all connections; it bounds the memory that bodies take.
+const MAX_REQUESTS: usize = 2_048;
 
 /// `dta proxy`
 #[derive(Debug, clap::Args)]
@@ -79,11 +82,16 @@ async fn serve(config: Config, tls: TlsAcceptor) -> CliResult {
     };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let views = upstream::connect(config.authority_socket);
+    let public_authority = config.public_authority.as_str().to_owned();
+    let views = upstream::connect(Target {
+        socket: config.authority_socket,
+        public_authority: public_authority.clone(),
+    });
     let refusals = Arc::new(RefusalCounter::default());
     tokio::spawn(report_refusals(Arc::clone(&refusals), views.clone()));
     let proxy = Proxy {
-        public_authority: config.public_authority,
+        public_authority,
+        slots: Semaphore::new(MAX_REQUESTS),
         views: views.clone(),
         refusals: Arc::clone(&refusals),
     };

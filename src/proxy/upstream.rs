@@ -4,7 +4,7 @@
 //! its way to the authority: without a connection every answer is `authority-unavailable`, at once.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,18 +87,25 @@ pub(crate) fn unavailable(detail: &str) -> Problem {
     Problem::new(ProblemType::AuthorityUnavailable, detail).with_retry_after(1)
 }
 
+/// Where the authority is, and what it should be called.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) socket: PathBuf,
+    pub(crate) public_authority: String,
+}
+
 /// Keeps a connection to the authority for as long as the runtime lives; the receiver always holds the
 /// present view.
-pub(crate) fn connect(socket: PathBuf) -> watch::Receiver<Arc<View>> {
+pub(crate) fn connect(target: Target) -> watch::Receiver<Arc<View>> {
     let (views, receiver) = watch::channel(Arc::new(View::Unreachable));
     tokio::spawn(async move {
         let mut last_said = String::new();
         while !views.is_closed() {
-            let error = follow(&socket, &views).await;
+            let error = follow(&target, &views).await;
             views.send_replace(Arc::new(View::Unreachable));
             let said = error.to_string();
             if said != last_said {
-                tracing::warn!(socket = %socket.display(), cause = ?error, "no authority: {said}");
+                tracing::warn!(socket = %target.socket.display(), cause = ?error, "no authority: {said}");
                 last_said = said;
             }
             tokio::time::sleep(RETRY).await;
@@ -124,15 +131,15 @@ enum LinkError {
 }
 
 /// Connects once and publishes every snapshot until the connection ends, always with a reason.
-async fn follow(socket: &Path, views: &watch::Sender<Arc<View>>) -> LinkError {
-    match try_follow(socket, views).await {
+async fn follow(target: &Target, views: &watch::Sender<Arc<View>>) -> LinkError {
+    match try_follow(target, views).await {
         Ok(()) => LinkError::Ended,
         Err(error) => error,
     }
 }
 
-async fn try_follow(socket: &Path, views: &watch::Sender<Arc<View>>) -> Result<(), LinkError> {
-    let stream = UnixStream::connect(socket)
+async fn try_follow(target: &Target, views: &watch::Sender<Arc<View>>) -> Result<(), LinkError> {
+    let stream = UnixStream::connect(&target.socket)
         .await
         .map_err(LinkError::Connect)?;
     let (mut sender, connection) = Builder::new(TokioExecutor::new())
@@ -158,7 +165,7 @@ async fn try_follow(socket: &Path, views: &watch::Sender<Arc<View>>) -> Result<(
         }
         while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
             let line = buffer.split_to(end + 1);
-            let view = read_snapshot(&line, Link(sender.clone()))?;
+            let view = read_snapshot(&line, Link(sender.clone()), &target.public_authority)?;
             tracing::info!(state = view.state(), "the authority pushed its registry");
             views.send_replace(Arc::new(view));
         }
@@ -179,17 +186,26 @@ impl View {
     }
 }
 
-fn read_snapshot(line: &[u8], link: Link) -> Result<View, LinkError> {
-    let unreadable = |what: String| LinkError::Unreadable(what);
-    let snapshot = serde_json::from_slice(line).map_err(|error| unreadable(error.to_string()))?;
-    let Snapshot::Unlocked { authority_id, keys } = snapshot else {
+fn read_snapshot(line: &[u8], link: Link, own: &str) -> Result<View, LinkError> {
+    let snapshot: Snapshot =
+        serde_json::from_slice(line).map_err(|error| LinkError::Unreadable(error.to_string()))?;
+    if snapshot.public_authority != own {
+        let theirs = &snapshot.public_authority;
+        tracing::error!(
+            own,
+            theirs,
+            "`public_authority` differs from the authority's: nothing will fit"
+        );
+    }
+    let Some(rows) = snapshot.keys else {
         return Ok(View::Sealed(link));
     };
-    let keys = keys
+    let keys = rows
         .iter()
         .map(|row| VerifyingKey::from_pem(&row.pem).map(|key| (key.keyid(), key)))
         .collect::<Result<_, _>>()
-        .map_err(|error| unreadable(error.to_string()))?;
+        .map_err(|error| LinkError::Unreadable(error.to_string()))?;
+    let authority_id = snapshot.authority_id;
     Ok(View::Unlocked(link, Registry { authority_id, keys }))
 }
 

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::value::Error as NoValue;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use thiserror::Error;
@@ -18,6 +19,33 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
         source,
     })?;
     parse(&text, path)
+}
+
+/// `host[:port]` as customers write it in their URL and sign it in `@authority`: lower case, and no port
+/// if it is 443. Spelled otherwise it would fit no signature.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct PublicAuthority(String);
+
+impl PublicAuthority {
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for PublicAuthority {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let expected = "expected HOST or HOST:PORT";
+        let endpoint = client::Endpoint::parse(&format!("https://{text}"));
+        match endpoint.map(|endpoint| endpoint.public_authority) {
+            Ok(canonical) if canonical == text => Ok(Self(text)),
+            Ok(canonical) => Err(format!("{expected} as customers sign it: {canonical}")),
+            Err(_) => Err(format!("{expected}, got {text:?}")),
+        }
+    }
 }
 
 /// Why a configuration file is refused.
@@ -191,6 +219,36 @@ mod tests {
         let sample = read("state_dir = \"/var/lib/dta\"").unwrap();
         assert_eq!(sample.state_dir, PathBuf::from("/var/lib/dta"));
         assert_eq!(sample.session_minutes, 0);
+    }
+
+    #[test]
+    fn a_public_authority_has_the_one_spelling_that_customers_sign() {
+        let read = |text: &str| PublicAuthority::try_from(text.to_owned());
+        for good in [
+            "dta.example",
+            "dta.example:8443",
+            "[::1]:8443",
+            "127.0.0.1:1",
+        ] {
+            assert_eq!(read(good).unwrap().as_str(), good);
+        }
+        let expected = "expected HOST or HOST:PORT as customers sign it: dta.example";
+        for other in ["DTA.example", "dta.example:443"] {
+            assert_eq!(read(other).unwrap_err(), expected);
+        }
+        for bad in [
+            "",
+            "https://dta.example",
+            "dta.example/v1",
+            "dta.example:port",
+            "a b",
+        ] {
+            let error = read(bad).unwrap_err();
+            assert!(
+                error.starts_with("expected HOST or HOST:PORT, got "),
+                "{bad}: {error}"
+            );
+        }
     }
 
     #[test]

@@ -18,30 +18,17 @@ pub(crate) const INTERNAL_PREFIX: &str = "/internal/";
 
 /// What a proxy must know to refuse early.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum Snapshot {
-    /// Nothing is issued.
-    Sealed {
-        /// 64 hex digits.
-        authority_id: String,
-    },
-    /// Requests signed by one of `keys` are worth forwarding.
-    Unlocked {
-        /// 64 hex digits.
-        authority_id: String,
-        /// Every signing key that has not been revoked, of suspended customers too: the authority
-        /// itself refuses those, with a signed reply and an audit entry.
-        keys: Vec<PublicKeyRow>,
-    },
-}
-
-impl Snapshot {
+#[serde(deny_unknown_fields)]
+pub(crate) struct Snapshot {
     /// The id that requests must name in `dta-authority`, 64 hex digits.
-    pub(crate) fn authority_id(&self) -> &str {
-        match self {
-            Self::Sealed { authority_id } | Self::Unlocked { authority_id, .. } => authority_id,
-        }
-    }
+    pub(crate) authority_id: String,
+    /// `host[:port]` as the authority expects it signed; a proxy configured otherwise says so.
+    pub(crate) public_authority: String,
+    /// Absent while sealed: nothing is issued. Else every signing key that has not been revoked, of
+    /// suspended customers too: the authority itself refuses those, with a signed reply and an audit
+    /// entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keys: Option<Vec<PublicKeyRow>>,
 }
 
 /// One registered signing key.
