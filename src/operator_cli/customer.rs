@@ -47,7 +47,7 @@ pub(crate) enum KeyCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct AddArgs {
-    /// The customer's name: 1 to 64 of a-z 0-9 . _ -
+    /// The customer's name: 1 to 64 of a-z 0-9 -
     name: String,
     /// Its first public signing key: PEM, Ed25519 or P-256.
     #[arg(long, value_name = "FILE")]

@@ -52,7 +52,7 @@ pub enum Op {
     ManifestChain {},
     /// Registers a customer and makes its first master key: [`CustomerReport`].
     CustomerAdd {
-        /// The customer's name: 1 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit.
+        /// The customer's name: 1 to 64 of `a-z 0-9 -`, beginning with a letter or digit.
         name: String,
         /// Its first signing key, PEM `PUBLIC KEY`.
         key_pem: String,
