@@ -43,7 +43,11 @@ pub(crate) struct CliError {
 impl CliError {
     /// Wraps an error (its chain of sources is printed as `caused by`).
     pub(crate) fn new(exit: Exit, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { exit, source: source.into(), remedy: None }
+        Self {
+            exit,
+            source: source.into(),
+            remedy: None,
+        }
     }
 
     /// Adds the line `try: ...`; `None` leaves it out.
@@ -60,7 +64,11 @@ impl CliError {
     /// Prints `error:`, `caused by:` and `try:` lines to standard error.
     pub(crate) fn print(&self) {
         let bold = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let label = if bold { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
+        let label = if bold {
+            "\u{1b}[1;31merror:\u{1b}[0m"
+        } else {
+            "error:"
+        };
         eprintln!("{label} {}", self.source);
         let mut printed = self.source.to_string();
         let mut cause = self.source.source();
@@ -81,8 +89,7 @@ impl CliError {
 
 /// Prints a value as one line of JSON on standard output, for `--json`.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> CliResult {
-    let text =
-        serde_json::to_string(value).map_err(|error| CliError::new(Exit::Failed, error))?;
+    let text = serde_json::to_string(value).map_err(|error| CliError::new(Exit::Failed, error))?;
     println!("{text}");
     Ok(())
 }
