@@ -100,30 +100,27 @@ impl Issuer {
         problem_reply(problem)
     }
 
-    /// Logs what a proxy refused by itself during one minute.
+    /// Takes over what a proxy refused by itself during one minute. It is logged with this process's own
+    /// counts, so that no proxy decides how many entries there are.
     ///
     /// # Errors
-    /// `malformed` for unknown problem types, `audit-unavailable`.
-    pub(super) async fn log_refusals(&self, report: RefusalReport) -> Result<(), Problem> {
-        if let Some(name) = report
-            .counts
-            .keys()
-            .find(|name| ProblemType::from_name(name).is_none())
-        {
+    /// `malformed` for unknown problem types.
+    pub(super) fn take_refusals(&self, report: RefusalReport) -> Result<(), Problem> {
+        let unknown = |name: &&String| ProblemType::from_name(name).is_none();
+        if let Some(name) = report.counts.keys().find(unknown) {
             let detail = format!("{name:?} is no problem type");
             return Err(Problem::new(ProblemType::Malformed, detail));
         }
-        self.log
-            .append(refusal_event(report))
-            .await
-            .map(drop)
-            .map_err(audit_unavailable)
+        self.refusals.add(report);
+        Ok(())
     }
 
-    /// Logs the finished minutes of this process's own counters.
-    pub(super) async fn log_own_refusals(&self) {
+    /// Logs the minutes that are over.
+    pub(super) async fn log_refusals(&self) {
         for report in self.refusals.take_finished() {
-            if self.log_refusals(report.clone()).await.is_err() {
+            let event = refusal_event(report.clone());
+            if let Err(error) = self.log.append(event).await {
+                tracing::warn!(%error, "the counters of a minute are not logged yet");
                 self.refusals.put_back(report);
             }
         }

@@ -142,7 +142,7 @@ impl ProxySocket {
             Err(problem) => Err(problem),
         };
         match report {
-            Ok(report) => match self.issuer.log_refusals(report).await {
+            Ok(report) => match self.issuer.take_refusals(report) {
                 Ok(()) => reply(204, "application/json", Vec::new(), None),
                 Err(problem) => problem_reply(&problem),
             },

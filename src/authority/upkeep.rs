@@ -14,8 +14,10 @@ use crate::service::process::{Shutdown, causes};
 
 /// How often it looks whether a checkpoint is due; the log itself says when one is.
 const CHECKPOINT_TICK: Duration = Duration::from_millis(250);
-/// How often sessions and counters are looked at.
+/// How often it looks whether a session has expired.
 const DESK_TICK: Duration = Duration::from_secs(1);
+/// How often finished minutes of refusals are logged; no flood makes it more often.
+const REFUSALS_TICK: Duration = Duration::from_secs(60);
 
 /// What is looked after.
 #[derive(Clone)]
@@ -33,6 +35,7 @@ impl Upkeep {
         tokio::select! {
             () = self.checkpoints() => {}
             () = self.look_at_desk() => {}
+            () = self.refusals() => {}
             () = shutdown.requested() => {}
         }
     }
@@ -90,7 +93,15 @@ impl Upkeep {
         loop {
             ticks.tick().await;
             in_background(self.clone(), |this| this.desk.tick()).await;
-            self.issuer.log_own_refusals().await;
+        }
+    }
+
+    async fn refusals(&self) {
+        let mut ticks = interval(REFUSALS_TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.issuer.log_refusals().await;
         }
     }
 

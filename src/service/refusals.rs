@@ -13,6 +13,10 @@ use super::link::RefusalReport;
 
 /// How many minutes are kept while they cannot be handed over: a day.
 const KEPT_MINUTES: usize = 1_440;
+/// How old a minute may be that somebody else reports, in seconds.
+const MAX_AGE: u64 = 300;
+/// The largest number that canonical JSON carries.
+const MAX_COUNT: u64 = (1 << 53) - 1;
 
 /// The counters of the present minute and of those not handed over yet.
 #[derive(Debug, Default)]
@@ -34,12 +38,23 @@ impl RefusalCounter {
         self.take_before(u64::MAX)
     }
 
+    /// Adds what somebody else counted. A minute that is not one of the last five counts as the present
+    /// one: whoever reports cannot make more minutes than there are.
+    pub(crate) fn add(&self, report: RefusalReport) {
+        let now = unix_minute();
+        let recent = now.saturating_sub(MAX_AGE)..=now;
+        let credible = recent.contains(&report.minute) && report.minute.is_multiple_of(60);
+        let minute = if credible { report.minute } else { now };
+        self.put_back(RefusalReport { minute, ..report });
+    }
+
     /// Puts back what could not be handed over.
     pub(crate) fn put_back(&self, report: RefusalReport) {
         let mut minutes = self.lock();
         let counts = minutes.entry(report.minute).or_default();
         for (name, count) in report.counts {
-            *counts.entry(name).or_default() += count;
+            let total = counts.entry(name).or_default();
+            *total = total.saturating_add(count).min(MAX_COUNT);
         }
     }
 
@@ -107,6 +122,34 @@ mod tests {
         counter.count_at(ProblemType::Unsigned, 60);
         counter.put_back(report);
         assert_eq!(counter.take_all()[0].counts["unsigned"], 2);
+    }
+
+    #[test]
+    fn whoever_reports_makes_neither_minutes_nor_numbers_that_cannot_be() {
+        let counter = RefusalCounter::default();
+        let counts = || BTreeMap::from([("expired".to_owned(), u64::MAX)]);
+        for minute in [0, 61, u64::MAX, unix_minute() + 600] {
+            counter.add(RefusalReport {
+                minute,
+                counts: counts(),
+            });
+        }
+        let taken = counter.take_all();
+        assert!(
+            taken.len() <= 2,
+            "the present minute, and the next if it has just begun"
+        );
+        assert!(
+            taken
+                .iter()
+                .all(|report| report.counts["expired"] == MAX_COUNT)
+        );
+        let last = unix_minute() - 60;
+        counter.add(RefusalReport {
+            minute: last,
+            counts: counts(),
+        });
+        assert_eq!(counter.take_all()[0].minute, last);
     }
 
     #[test]
