@@ -40,13 +40,19 @@ pub(super) struct Identification {
     pub(super) node: NodeKeyInfo,
 }
 
+/// What an issuer is set up with.
+pub(super) struct Setup {
+    pub(super) names: Names,
+    pub(super) identification: Identification,
+    pub(super) vault: Arc<Vault>,
+    pub(super) log: Arc<Log>,
+    /// How long issuing goes on while no checkpoint is signed.
+    pub(super) max_unsigned: Duration,
+}
+
 /// Everything that answering needs.
 pub(super) struct Issuer {
-    names: Names,
-    identification: Identification,
-    vault: Arc<Vault>,
-    log: Arc<Log>,
-    max_unsigned: Duration,
+    setup: Setup,
     replay: Mutex<ReplayCache>,
     refusals: RefusalCounter,
     requests: Semaphore,
@@ -55,14 +61,7 @@ pub(super) struct Issuer {
 
 impl Issuer {
     /// An issuer that refuses the nonces that were burnt before the start.
-    pub(super) fn new<'a>(
-        names: Names,
-        identification: Identification,
-        vault: Arc<Vault>,
-        log: Arc<Log>,
-        max_unsigned: Duration,
-        burnt: impl Iterator<Item = &'a BurntNonce>,
-    ) -> Self {
+    pub(super) fn new<'a>(setup: Setup, burnt: impl Iterator<Item = &'a BurntNonce>) -> Self {
         let mut replay = ReplayCache::default();
         for BurntNonce {
             keyid,
@@ -73,11 +72,7 @@ impl Issuer {
             replay.burn(keyid, nonce, expires.saturating_add(SKEW_SECONDS), 0);
         }
         Self {
-            names,
-            identification,
-            vault,
-            log,
-            max_unsigned,
+            setup,
             replay: Mutex::new(replay),
             refusals: RefusalCounter::default(),
             requests: Semaphore::new(MAX_REQUESTS),
@@ -119,7 +114,7 @@ impl Issuer {
     pub(super) async fn log_refusals(&self) {
         for report in self.refusals.take_finished() {
             let event = refusal_event(report.clone());
-            if let Err(error) = self.log.append(event).await {
+            if let Err(error) = self.setup.log.append(event).await {
                 tracing::warn!(%error, "the counters of a minute are not logged yet");
                 self.refusals.put_back(report);
             }
@@ -160,8 +155,8 @@ impl Issuer {
 
     /// Nothing is issued that no checkpoint will cover for long.
     fn check_checkpoints(&self) -> Result<(), Problem> {
-        let unsigned = self.log.unsigned_for();
-        if unsigned <= self.max_unsigned {
+        let unsigned = self.setup.log.unsigned_for();
+        if unsigned <= self.setup.max_unsigned {
             return Ok(());
         }
         let detail = format!(
@@ -173,7 +168,7 @@ impl Issuer {
 
     /// Computes the reply and signs it: all that needs a secret.
     fn prepare(&self, call: Call, head: &Parts, body: &[u8]) -> Result<Prepared, Problem> {
-        self.vault.with(|keyring| {
+        self.setup.vault.with(|keyring| {
             let arrived = Arrived {
                 call,
                 head,
@@ -189,7 +184,7 @@ impl Issuer {
         if arrived.call == Call::Authority && !arrived.is_signed() {
             return Ok(Draft::introduction(self.describe(arrived, keyring, None)));
         }
-        match decide(arrived, &self.names, keyring, &self.replay) {
+        match decide(arrived, &self.setup.names, keyring, &self.replay) {
             Decision::Unproven(problem) | Decision::Failed(problem) => Err(problem),
             Decision::Refused(problem, event) => Ok(Draft::refusal(&problem, event)),
             Decision::Issue(issued) => Ok(Draft::share(issued)),
@@ -208,9 +203,9 @@ impl Issuer {
         customer: Option<CustomerInfo>,
     ) -> AuthorityInfo {
         AuthorityInfo {
-            name: self.identification.name.clone(),
-            authority: self.names.authority_id,
-            node_key: self.identification.node.clone(),
+            name: self.setup.identification.name.clone(),
+            authority: self.setup.names.authority_id,
+            node_key: self.setup.identification.node.clone(),
             response_key: Some(keyring.response.certificate.clone()),
             time: arrived.now,
             customer,
@@ -220,7 +215,11 @@ impl Issuer {
     /// Waits for the entry, then lets the reply go.
     async fn conclude(&self, prepared: Prepared) -> Result<Reply, Problem> {
         if let Some(event) = prepared.event {
-            self.log.append(event).await.map_err(audit_unavailable)?;
+            self.setup
+                .log
+                .append(event)
+                .await
+                .map_err(audit_unavailable)?;
         }
         Ok(prepared.reply)
     }

@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::UnixStream;
 use tokio::sync::watch;
+use wire::api::JSON_MEDIA_TYPE;
 use wire::{Problem, ProblemType};
 
 use super::issuer::Issuer;
@@ -127,7 +128,10 @@ impl ProxySocket {
                 let stream: BoxedStream = Box::pin(until);
                 Response::new(Either::Right(StreamBody::new(stream)))
             }
-            (&Method::POST, REFUSALS_PATH) => self.take_report(request).await.map(Either::Left),
+            (&Method::POST, REFUSALS_PATH) => match self.take_report(request).await {
+                Ok(()) => reply(204, JSON_MEDIA_TYPE, Vec::new(), None).map(Either::Left),
+                Err(problem) => problem_reply(&problem).map(Either::Left),
+            },
             _ => {
                 let problem = Problem::new(ProblemType::NotFound, "there is nothing at this path");
                 problem_reply(&problem).map(Either::Left)
@@ -135,19 +139,11 @@ impl ProxySocket {
         }
     }
 
-    async fn take_report(&self, request: Request<Incoming>) -> crate::service::http::Reply {
-        let report = match read_body(request.into_body(), REPORT_LIMIT).await {
-            Ok(body) => serde_json::from_slice::<RefusalReport>(&body)
-                .map_err(|error| Problem::new(ProblemType::Malformed, error.to_string())),
-            Err(problem) => Err(problem),
-        };
-        match report {
-            Ok(report) => match self.issuer.take_refusals(report) {
-                Ok(()) => reply(204, "application/json", Vec::new(), None),
-                Err(problem) => problem_reply(&problem),
-            },
-            Err(problem) => problem_reply(&problem),
-        }
+    async fn take_report(&self, request: Request<Incoming>) -> Result<(), Problem> {
+        let body = read_body(request.into_body(), REPORT_LIMIT).await?;
+        let report: RefusalReport = serde_json::from_slice(&body)
+            .map_err(|error| Problem::new(ProblemType::Malformed, error.to_string()))?;
+        self.issuer.take_refusals(report)
     }
 }
 

@@ -48,7 +48,7 @@ use wire::keys::VerifyingKey;
 pub(crate) use self::config::Config;
 use self::decide::Names;
 use self::desk::{Desk, Equipment};
-use self::issuer::{Identification, Issuer};
+use self::issuer::{Identification, Issuer, Setup};
 use self::link::ProxySocket;
 use self::operator::OperatorSocket;
 use self::start::Found;
@@ -174,14 +174,15 @@ fn assemble(config: &Config, found: Found) -> Parts {
         name: chain.current().authority.to_string(),
         node: NodeKeyInfo::new(node.node.as_str(), &node_key),
     };
-    let issuer = Arc::new(Issuer::new(
+    let setup = Setup {
         names,
         identification,
-        Arc::clone(&vault),
-        Arc::clone(&log),
-        config.unsigned_time(),
-        recovered.recent_nonces(unix_seconds().saturating_sub(wire::signature::SKEW_SECONDS)),
-    ));
+        vault: Arc::clone(&vault),
+        log: Arc::clone(&log),
+        max_unsigned: config.unsigned_time(),
+    };
+    let still_valid = unix_seconds().saturating_sub(wire::signature::SKEW_SECONDS);
+    let issuer = Arc::new(Issuer::new(setup, recovered.recent_nonces(still_valid)));
     let desk = Arc::new(Desk::new(
         Equipment {
             token: token(),
