@@ -6,6 +6,7 @@
 //! | [`plan`] | the reviewed TOML plan, and every mistake in it |
 //! | [`init`] | the ceremony that founds a D-TA |
 //! | [`sharefile`] | one share, sealed to its holder |
+//! | [`words`] | hashes as words, to be read out |
 //! | [`session`] | unlock sessions: what an authority asks, what a holder answers |
 //!
 //! State machines and formats take their clock and randomness from the caller and do no I/O; the shells around them are
@@ -25,6 +26,7 @@ pub mod sharefile;
 #[cfg(test)]
 mod testing;
 pub mod transcript;
+pub mod words;
 
 pub use canonical::HexBytes;
 pub use passphrase::{Passphrase, PassphraseError};
