@@ -83,10 +83,10 @@ START=$SECONDS
 certificates() {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=demo CA" \
     -keyout "$DEMO/ca.key" -out "$DEMO/ca.pem" 2>/dev/null
-  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=localhost" \
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=demo D-TA" \
     -keyout "$DEMO/tls.key" -out "$DEMO/tls.csr" 2>/dev/null
   openssl x509 -req -in "$DEMO/tls.csr" -CA "$DEMO/ca.pem" -CAkey "$DEMO/ca.key" -CAcreateserial -days 30 \
-    -extfile <(printf 'subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n') -out "$DEMO/tls.pem" 2>/dev/null
+    -extfile <(printf 'subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n') -out "$DEMO/tls.pem" 2>/dev/null
 }
 
 # A SoftHSM2 token and the three configuration files of the D-TA in $DEMO/$1.
@@ -104,11 +104,11 @@ hsm_socket = "$dir/hsm.sock"
 operator_socket = "$dir/operator.sock"
 proxy_socket = "$dir/authority.sock"
 anchor_dir = "$dir/anchor"
-public_authority = "localhost:$port"
+public_authority = "127.0.0.1:$port"
 TOML
   cat >"$dir/proxy.toml" <<TOML
 listen = "127.0.0.1:$port"
-public_authority = "localhost:$port"
+public_authority = "127.0.0.1:$port"
 tls_cert = "$DEMO/tls.pem"
 tls_key = "$DEMO/tls.key"
 authority_socket = "$dir/authority.sock"
