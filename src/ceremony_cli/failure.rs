@@ -82,7 +82,9 @@ fn share_exit(error: &ShareFileError) -> Exit {
 
 fn init_exit(error: &InitError) -> Exit {
     match error {
-        InitError::Exists(_) | InitError::OtherToken { .. } => Exit::Conflict,
+        InitError::Exists(_) | InitError::OtherToken { .. } | InitError::PlanOfAReshare => {
+            Exit::Conflict
+        }
         InitError::File(error) => file_exit(error),
         InitError::Share(error) => share_exit(error),
         InitError::Desk(error) => desk_exit(error),

@@ -21,6 +21,9 @@ pub enum InitError {
     /// There is something already where the ceremony would write.
     #[error("{} exists already, and a ceremony never writes over anything", .0.display())]
     Exists(PathBuf),
+    /// The plan gives an existing D-TA new holders.
+    #[error("the plan has `succeeds`: it is for the holders of a D-TA that exists")]
+    PlanOfAReshare,
     /// The token is another one than the plan says.
     #[error("the plan names token {:?} (serial {}), but hsm.toml leads to {found}", wanted.label, wanted.serial)]
     OtherToken {
@@ -105,6 +108,9 @@ impl InitError {
             Self::Exists(_) => Some(
                 "give directories of its own; if an earlier ceremony was killed half way, its files open nothing and can be removed",
             ),
+            Self::PlanOfAReshare => {
+                Some("run `dta ceremony reshare`, or remove `succeeds` to found another D-TA")
+            }
             Self::OtherToken { .. } => {
                 Some("put the right token into hsm.toml, or have the plan reviewed again")
             }

@@ -7,10 +7,10 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use quorum::{
-    ChainError, CheckValue, Collector, CombineError, Commitments, Epoch, Holder, HsmKey, Manifest,
-    ManifestChain, ManifestSignature, Name, NodeKey, NodeSignature, NotAHolder, SetDescription,
-    SetError, SetId, Share, ShareIndex, ShareValue, SignedManifest, Threshold, Timestamp,
-    UnlockSecret, Version1, split,
+    ChainError, CheckValue, Collector, CombineError, Commitments, Epoch, HsmKey, Manifest,
+    ManifestChain, ManifestSignature, Name, NodeKey, NodeSignature, NotAHolder, SetError, SetId,
+    Share, ShareIndex, ShareValue, SignedManifest, Threshold, Timestamp, UnlockSecret, Version1,
+    split,
 };
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -154,22 +154,7 @@ impl Dealing {
         facts: GenesisFacts,
     ) -> Result<Genesis, GenesisError> {
         let threshold = plan.threshold;
-        let roster = threshold
-            .indexes()
-            .zip(&plan.holders)
-            .map(|(index, planned)| Holder {
-                index,
-                name: planned.name.to_name(),
-                sign_key: planned.sign_key,
-                recipient: planned.recipient.to_recipient(),
-            });
-        let unlock = SetDescription::new(
-            self.set_id,
-            Epoch::GENESIS,
-            threshold,
-            roster.collect(),
-            self.commitments,
-        )?;
+        let unlock = plan.describe(self.set_id, Epoch::GENESIS, self.commitments)?;
         let manifest = Manifest {
             version: Version1,
             authority: facts.authority,

@@ -122,6 +122,9 @@ pub(super) struct Ceremony<'a> {
 impl Ceremony<'_> {
     fn perform(&mut self) -> Result<Report, InitError> {
         let plan = self.init.plan;
+        if plan.succeeds.is_some() {
+            return Err(InitError::PlanOfAReshare);
+        }
         self.done(
             "plan",
             format!(
