@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`holder`] | holders' key files and public files |
 //! | [`plan`] | the reviewed TOML plan, and every mistake in it |
+//! | [`approval`] | approvers' signatures on a plan |
 //! | [`init`] | the ceremony that founds a D-TA |
 //! | [`sharefile`] | one share, sealed to its holder |
 //! | [`words`] | hashes as words, to be read out |
@@ -14,6 +15,7 @@
 //! the holder's own share does not vouch for.
 #![forbid(unsafe_code)]
 
+pub mod approval;
 mod canonical;
 pub mod files;
 pub mod holder;

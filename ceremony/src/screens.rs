@@ -14,6 +14,7 @@ use crate::holder::{HolderName, HolderSecrets, HolderSecretsError};
 use crate::init::{Desk, DeskError, Seat};
 use crate::passphrase::{Passphrase, PassphraseError};
 use crate::transcript::StepRecord;
+use crate::words;
 
 /// How often a person may try a passphrase before the tool gives up.
 const TRIES: usize = 3;
@@ -160,6 +161,15 @@ pub fn print_step(step: &StepRecord, total: u32) {
 pub fn print_wrapped(head: &str, text: &str) {
     for line in wrapped(head, text) {
         println!("{line}");
+    }
+}
+
+/// Prints a hash that is to be read out: `label`, 64 hex digits, and below them its 24 words on four lines.
+pub fn print_hash(label: &str, hash: &[u8; 32]) {
+    let head = format!("{label} ");
+    println!("{head}{}", hex::encode(hash));
+    for line in words::lines_of_hash(hash) {
+        println!("{}{line}", " ".repeat(head.len()));
     }
 }
 

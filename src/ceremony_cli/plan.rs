@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use ceremony::files;
-use ceremony::holder::{HolderPublic, LONGEST_PUBLIC_FILE};
+use ceremony::holder::{HolderName, HolderPublic, LONGEST_PUBLIC_FILE};
 use ceremony::plan::{self, LONGEST_PLAN, Plan, TemplateInput, TokenChoice};
-use ceremony::screens;
+use ceremony::{screens, words};
 use quorum::Name;
 use serde_json::json;
 
@@ -28,6 +28,9 @@ pub(crate) struct PlanArgs {
     /// A holder's public file; once for each holder, in the order of their shares.
     #[arg(long = "holder-pub", value_name = "FILE", required = true)]
     holders: Vec<PathBuf>,
+    /// An approver's public file (made by `dta holder new`); at least twice, or not at all.
+    #[arg(long = "approver-pub", value_name = "FILE")]
+    approvers: Vec<PathBuf>,
     /// The machine's hsm.toml: which token. Without a token_serial in it the token is asked for its own.
     #[arg(long, value_name = "FILE")]
     hsm_config: PathBuf,
@@ -51,11 +54,17 @@ pub(super) fn run_plan(args: PlanArgs) -> CliResult {
         .iter()
         .map(|path| read_public(path))
         .collect::<CliResult<_>>()?;
+    let approvers: Vec<HolderPublic> = args
+        .approvers
+        .iter()
+        .map(|path| read_public(path))
+        .collect::<CliResult<_>>()?;
     let token = token_of(&args.hsm_config)?;
     let input = TemplateInput {
         authority: &args.authority,
         m: args.m,
         holders: &holders,
+        approvers: &approvers,
         token: &token,
     };
     let text = plan::template(input).map_err(|error| {
@@ -75,25 +84,14 @@ pub(super) fn run_check(args: CheckArgs) -> CliResult {
             "authority": plan.authority,
             "m": plan.unlock.threshold.m(),
             "n": plan.unlock.threshold.n(),
+            "words": words::of_hash(plan.hash.as_bytes()),
+            "approvals_needed": plan.approval.as_ref().map_or(0, |approval| approval.m),
             "notices": plan.notices(),
             "mistakes": [],
         }));
     }
     println!("{}: no mistakes", args.plan.display());
-    println!(
-        "{}: {} holders unlock",
-        plan.authority, plan.unlock.threshold
-    );
-    for (at, holder) in plan.unlock.holders.iter().enumerate() {
-        println!(
-            "  {:>2}  {}
-      {}",
-            at + 1,
-            holder.name,
-            holder.sign_key
-        );
-    }
-    println!("sha256 {}", plan.hash);
+    print_summary(&plan);
     print_notices(&plan);
     Ok(())
 }
@@ -130,6 +128,29 @@ pub(super) fn read_plan(path: &Path, json: bool) -> CliResult<Plan> {
         )
         .with_remedy(mistakes.remedy())
     })
+}
+
+/// Who and what the plan names, and its hash to be read out.
+pub(super) fn print_summary(plan: &Plan) {
+    println!(
+        "{}: {} holders unlock",
+        plan.authority, plan.unlock.threshold
+    );
+    for (holder, number) in plan.unlock.holders.iter().zip(1..) {
+        print_person(number, &holder.name, &holder.sign_key);
+    }
+    if let Some(approval) = &plan.approval {
+        println!("{} of {} approve", approval.m, approval.approvers.len());
+        for (approver, number) in approval.approvers.iter().zip(1..) {
+            print_person(number, &approver.name, &approver.sign_key);
+        }
+    }
+    println!("token {}, serial {}", plan.token.label, plan.token.serial);
+    screens::print_hash("sha256", plan.hash.as_bytes());
+}
+
+fn print_person(number: usize, name: &HolderName, key: &quorum::HolderKey) {
+    println!("  {number:>2}  {name}\n      {key}");
 }
 
 /// What a person should hear although the plan has no mistakes.

@@ -5,11 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use mpin::Suite;
-use quorum::{HolderKey, Name, Threshold};
+use quorum::{HolderKey, ManifestHash, Name, Threshold};
 use toml::de::DeTable;
 
 use super::reader::{At, Reader, Section};
-use super::{ONE_ALONE, Plan, PlanHash, PlannedHolder, SetPlan, TokenChoice};
+use super::{ONE_ALONE, Plan, PlanHash, PlannedHolder, SetPlan, TokenChoice, approvers};
 use crate::canonical;
 use crate::holder::{HolderName, ShareRecipient};
 
@@ -81,15 +81,30 @@ pub fn check(text: &str) -> Result<Plan, Mistakes> {
 
 /// Reads every section before giving up, so that each mistake is found; `None` goes with a mistake noted.
 fn read(reader: &mut Reader<'_>, root: &Section<'_>, text: &str) -> Option<Plan> {
-    reader.only(root, &["plan", "authority", "suites", "unlock", "hsm"]);
+    reader.only(
+        root,
+        &[
+            "plan",
+            "authority",
+            "succeeds",
+            "suites",
+            "unlock",
+            "approval",
+            "hsm",
+        ],
+    );
     let version = read_version(reader, root);
     let authority = reader
         .string(root, "authority")
         .and_then(|name| parsed::<Name>(reader, root.field("authority"), name));
+    let succeeds = reader
+        .optional_string(root, "succeeds")
+        .map(|hash| parsed::<ManifestHash>(reader, root.field("succeeds"), hash));
     let suites = read_suites(reader, root);
     let unlock = reader
         .table(root, "unlock")
         .and_then(|section| read_set(reader, &section));
+    let approval = approvers::read(reader, root, unlock.as_ref());
     let token = reader
         .table(root, "hsm")
         .and_then(|section| read_token(reader, &section));
@@ -98,7 +113,12 @@ fn read(reader: &mut Reader<'_>, root: &Section<'_>, text: &str) -> Option<Plan>
         authority: authority?,
         suites: suites?,
         unlock: unlock?,
+        approval: approval?,
         token: token?,
+        succeeds: match succeeds {
+            Some(hash) => Some(hash?),
+            None => None,
+        },
         hash: PlanHash(canonical::sha256(text.as_bytes())),
     })
 }
@@ -309,7 +329,7 @@ fn read_token(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<TokenCho
     })
 }
 
-fn read_parsed<T: FromStr<Err: fmt::Display>>(
+pub(super) fn read_parsed<T: FromStr<Err: fmt::Display>>(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
     key: &str,

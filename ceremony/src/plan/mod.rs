@@ -4,6 +4,7 @@
 //! holds a `Plan` holds a sound one. [`template`] writes a commented plan from holders' public files. PKCS#11 slot, module
 //! path and PIN have no place here: they belong to the machine, not to what people review.
 
+mod approvers;
 mod check;
 mod reader;
 mod template;
@@ -11,7 +12,10 @@ mod template;
 use std::fmt;
 
 use mpin::Suite;
-use quorum::{HolderKey, Name, Threshold};
+use quorum::{
+    Commitments, Epoch, Holder, HolderKey, ManifestHash, Name, SetDescription, SetError, SetId,
+    Threshold,
+};
 
 pub use check::{Mistake, Mistakes, check};
 pub use template::{TemplateError, TemplateInput, template};
@@ -21,6 +25,8 @@ use crate::holder::{HolderName, ShareRecipient};
 
 /// The words that a plan must contain before one of several holders may open alone (`[unlock] one_alone`).
 pub const ONE_ALONE: &str = "any one holder opens this alone";
+/// The words that a plan must contain before a holder may be an approver too (`[approval] holders_approve`).
+pub const HOLDERS_APPROVE: &str = "a holder may approve this plan too";
 /// A plan is never longer, in bytes.
 pub const LONGEST_PLAN: u64 = 256 * 1024;
 
@@ -33,8 +39,12 @@ pub struct Plan {
     pub suites: Vec<Suite>,
     /// Who unlocks it.
     pub unlock: SetPlan,
+    /// Who must have signed this plan before it is carried out; `None` when nobody need.
+    pub approval: Option<ApprovalPlan>,
     /// The token that it lives on.
     pub token: TokenChoice,
+    /// The manifest that a reshare succeeds; a plan without it founds a D-TA.
+    pub succeeds: Option<ManifestHash>,
     /// SHA-256 of the file, so that `sha256sum plan.toml` shows the same.
     pub hash: PlanHash,
 }
@@ -46,6 +56,46 @@ pub struct SetPlan {
     pub threshold: Threshold,
     /// In order of their share index, from 1.
     pub holders: Vec<PlannedHolder>,
+}
+
+impl SetPlan {
+    /// The set as a manifest describes it, once it is dealt.
+    ///
+    /// # Errors
+    /// When the commitments are not M.
+    pub fn describe(
+        &self,
+        set_id: SetId,
+        epoch: Epoch,
+        commitments: Commitments,
+    ) -> Result<SetDescription, SetError> {
+        let slots = self.threshold.indexes().zip(&self.holders);
+        let roster = slots.map(|(index, planned)| Holder {
+            index,
+            name: planned.name.to_name(),
+            sign_key: planned.sign_key,
+            recipient: planned.recipient.to_recipient(),
+        });
+        SetDescription::new(set_id, epoch, self.threshold, roster.collect(), commitments)
+    }
+}
+
+/// Who approves the plan by signing its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalPlan {
+    /// How many approvals are needed: 2 or more, for nobody approves alone.
+    pub m: u8,
+    /// Who may approve.
+    pub approvers: Vec<Approver>,
+}
+
+/// Somebody who may approve the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    /// The approver's name.
+    pub name: HolderName,
+    /// The key that signs for this approver, made by `dta holder new`.
+    pub sign_key: HolderKey,
 }
 
 /// A holder as planned.
@@ -78,6 +128,14 @@ impl fmt::Display for PlanHash {
     }
 }
 
+impl PlanHash {
+    /// Its 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+}
+
 impl Plan {
     /// What a person should hear although nothing is wrong with it.
     #[must_use]
@@ -100,6 +158,16 @@ impl Plan {
                 "M = N: if one of the {} shares is lost, nobody opens this authority.",
                 threshold.n()
             ));
+        }
+        match &self.approval {
+            None => notices.push(
+                "No approvers are named: whoever runs this plan is trusted to run the one that was reviewed.".to_owned(),
+            ),
+            Some(approval) if usize::from(approval.m) == approval.approvers.len() => notices.push(format!(
+                "All {} approvers must approve: if one is away, the ceremony waits.",
+                approval.m
+            )),
+            Some(_) => {}
         }
         if self.suites.contains(&Suite::Milagro) {
             notices.push(

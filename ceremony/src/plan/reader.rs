@@ -77,6 +77,16 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// The table under `key`, if the key is there.
+    pub(super) fn optional_table<'d>(
+        &mut self,
+        section: &Section<'d>,
+        key: &str,
+    ) -> Option<Section<'d>> {
+        self.find(section, key)?;
+        self.table(section, key)
+    }
+
     /// The tables `[[key]]`, of which one at least must be there.
     pub(super) fn tables<'d>(
         &mut self,

@@ -16,6 +16,8 @@ pub struct TemplateInput<'a> {
     pub m: u8,
     /// All holders, in the order of their share indexes.
     pub holders: &'a [HolderPublic],
+    /// Who approves the plan, two of them at least; empty when nobody need.
+    pub approvers: &'a [HolderPublic],
     /// The token that is to be used.
     pub token: &'a TokenChoice,
 }
@@ -27,23 +29,34 @@ pub enum TemplateError {
     /// M and the number of public files do not go together.
     #[error("{0}")]
     Threshold(#[from] ThresholdError),
+    /// Nobody approves alone.
+    #[error("one approver is named; nobody approves alone")]
+    LoneApprover,
 }
 
 impl TemplateError {
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
-        Some("pass one --holder-pub for each holder and an --m that is not more")
+        match self {
+            Self::Threshold(_) => {
+                Some("pass one --holder-pub for each holder and an --m that is not more")
+            }
+            Self::LoneApprover => Some("pass --approver-pub at least twice, or not at all"),
+        }
     }
 }
 
 /// A commented plan. What [`super::check`] still has to say about it (twins, say), it says.
 ///
 /// # Errors
-/// [`TemplateError::Threshold`].
+/// [`TemplateError`].
 pub fn template(input: TemplateInput<'_>) -> Result<String, TemplateError> {
     let count = u8::try_from(input.holders.len()).unwrap_or(u8::MAX);
     let threshold = Threshold::new(input.m, count)?;
+    if input.approvers.len() == 1 {
+        return Err(TemplateError::LoneApprover);
+    }
     let mut text = String::new();
     writeln!(
         text,
@@ -90,6 +103,7 @@ n = {n}",
         )
         .expect(INTO_A_STRING);
     }
+    write_approvers(&mut text, input.approvers);
     writeln!(
         text,
         "\n# The token, by what does not change. Slot, module and PIN stay in hsm.toml.\n[hsm]\ntoken_label = {}\ntoken_serial = {}",
@@ -98,6 +112,27 @@ n = {n}",
     )
     .expect(INTO_A_STRING);
     Ok(text)
+}
+
+fn write_approvers(text: &mut String, approvers: &[HolderPublic]) {
+    if approvers.is_empty() {
+        return;
+    }
+    writeln!(
+        text,
+        "\n# Who approves it: m of them sign the hash of this file with\n# `dta ceremony approve`. Nobody approves alone, and no holder approves.\n\
+         [approval]\nm = 2"
+    )
+    .expect(INTO_A_STRING);
+    for approver in approvers {
+        writeln!(
+            text,
+            "\n[[approval.approvers]]\nname = {}\nsign_key = {}",
+            quoted(approver.name.as_str()),
+            quoted(&approver.sign_key.to_string()),
+        )
+        .expect(INTO_A_STRING);
+    }
 }
 
 const INTO_A_STRING: &str = "writing into a string does not fail";

@@ -22,6 +22,7 @@ fn written(m: u8, n: usize) -> String {
         authority: &authority,
         m,
         holders: &holders(n),
+        approvers: &[],
         token: &token,
     })
     .unwrap()
@@ -50,7 +51,8 @@ fn a_template_is_a_plan_without_mistakes() {
     assert_eq!(plan.unlock.holders[4].name.as_str(), "holder-5");
     assert_eq!(plan.token.serial, "7f3a\"9b2c");
     assert_eq!(plan.suites, [Suite::Ro, Suite::Nu]);
-    assert!(plan.notices().is_empty());
+    assert_eq!(plan.notices().len(), 1);
+    assert!(plan.notices()[0].starts_with("No approvers are named"));
     use sha2::Digest;
     assert_eq!(
         plan.hash.to_string(),
@@ -118,8 +120,8 @@ fn one_of_several_needs_an_explicit_word() {
     let text = written(1, 3);
     let plan = check(&text).unwrap();
     assert_eq!(
-        plan.notices(),
-        ["M = 1: any one of the 3 holders opens this authority alone."]
+        plan.notices()[0],
+        "M = 1: any one of the 3 holders opens this authority alone."
     );
     let without: String = text
         .lines()
@@ -175,6 +177,7 @@ fn thresholds_out_of_bounds_are_named() {
         authority: &authority,
         m: 4,
         holders: &holders(3),
+        approvers: &[],
         token: &token,
     })
     .unwrap_err();

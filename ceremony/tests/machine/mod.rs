@@ -127,6 +127,7 @@ pub fn plan_text(m: u8, holders: &[HolderSecrets], token: &TokenChoice) -> Strin
         authority: &authority,
         m,
         holders: &public,
+        approvers: &[],
         token,
     })
     .unwrap()
