@@ -18,6 +18,7 @@ mod error;
 mod event;
 mod files;
 mod frame;
+mod generation;
 mod hexbytes;
 mod kept;
 mod log;

@@ -17,6 +17,7 @@ use rustix::fs::FlockOperation;
 use crate::clock_watch::ClockWatch;
 use crate::files::{self, CHECKPOINT, JOURNAL, RESERVE};
 use crate::frame;
+use crate::generation::LastChange;
 use crate::kept::Kept;
 use crate::log::{Latest, seal_checkpoint};
 use crate::nonces::RecentNonces;
@@ -32,8 +33,8 @@ use crate::{
 pub struct Recovered {
     /// How many entries there were.
     pub size: u64,
-    /// The highest registry generation that any entry names: an older state directory is a copy that
-    /// was put back.
+    /// The registry's generation after the last change that has all its entries: an older state
+    /// directory is a copy that was put back.
     pub generation: Option<u64>,
     /// The torn tail that was cut off.
     pub repaired: Option<Repair>,
@@ -221,7 +222,7 @@ impl Found {
             .collect();
         let mut tree = Tree::default();
         let mut heads = Vec::new();
-        let (mut generation, mut anchors) = (None, Vec::new());
+        let (mut changes, mut anchors) = (LastChange::default(), Vec::new());
         let torn = loop {
             if sizes.contains(&tree.size()) {
                 heads.push(tree.head());
@@ -229,7 +230,7 @@ impl Found {
             match reader.step().map_err(failed())? {
                 Step::Entry(entry) => {
                     tree.push(entry.bytes);
-                    generation = generation.max(entry.generation());
+                    changes.note(&entry);
                     nonces.note(&entry);
                     if let ("anchor-added", Ok(Event::AnchorAdded { directory })) =
                         (entry.event, entry.event())
@@ -250,7 +251,7 @@ impl Found {
             length,
             torn,
             last,
-            generation,
+            generation: changes.whole(),
             anchors,
             nonces: nonces.finish(last),
         })

@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit::{AppendError, Event, Log, LogState, OpenError, Options, Receipt};
+use audit::{AppendError, Event, Hex, Log, LogState, OpenError, Options, Receipt};
 use common::*;
 
 #[test]
@@ -371,6 +371,48 @@ fn an_anchor_that_somebody_else_replaced_stops_checkpoints() {
         error.to_string().ends_with("was changed by somebody else"),
         "{error}"
     );
+}
+
+#[test]
+fn a_change_counts_once_it_has_all_its_entries_and_a_start_proves_none() {
+    let place = Place::new();
+    let log = place.create();
+    let change = || customer_change("acme", 7);
+    let key_added = Event::KeyAdded {
+        change: change(),
+        keyid: "BhJw2PE3zR6qJZvIb0oMcA".to_owned(),
+        alg: "ed25519".to_owned(),
+        roles: vec!["enrol".to_owned()],
+    };
+    let master_created = Event::MasterKeyCreated {
+        change: change(),
+        key: "k1".to_owned(),
+        suite: "RO".to_owned(),
+        commitment: Hex([1; 48]),
+        escrow: None,
+    };
+    let start = Event::Start {
+        version: "0".to_owned(),
+        binary: Hex([0; 32]),
+        config: Hex([0; 32]),
+        generation: 9,
+    };
+    let suspended = Event::CustomerSuspended(customer_change("acme", 6));
+    let mut log = log;
+    for (event, known) in [
+        (suspended, Some(6)),
+        (Event::CustomerAdded(change()), Some(6)),
+        (key_added.clone(), Some(6)),
+        (master_created, Some(7)),
+        (start, Some(7)),
+        (key_added, Some(7)),
+    ] {
+        log.append_blocking(event.clone()).unwrap();
+        drop(log);
+        let (again, recovered) = place.open().unwrap();
+        assert_eq!(recovered.generation, known, "after {}", event.name());
+        log = again;
+    }
 }
 
 #[test]

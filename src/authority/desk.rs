@@ -57,11 +57,14 @@ pub(super) struct Papers {
     /// Events of a change that is durable in the state directory and could not be logged yet. At most
     /// one change: the next one is not made before they are.
     pub(super) unlogged: Vec<Event>,
+    /// The generation of a change that an earlier process made and did not log; it is logged once its
+    /// MACs are checked.
+    pub(super) recovered: Option<u64>,
 }
 
 impl Desk {
-    /// A desk in front of a sealed authority.
-    pub(super) fn new(equipment: Equipment, state: StateDir) -> Self {
+    /// A desk in front of a sealed authority, with the generation of a change that is not logged.
+    pub(super) fn new(equipment: Equipment, state: StateDir, recovered: Option<u64>) -> Self {
         let phase = Phase::Sealed(Sealed);
         Self {
             equipment,
@@ -69,6 +72,7 @@ impl Desk {
                 state,
                 phase,
                 unlogged: Vec::new(),
+                recovered,
             }),
         }
     }

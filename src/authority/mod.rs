@@ -144,6 +144,7 @@ fn assemble(config: &Config, found: Found) -> Parts {
         state,
         log,
         recovered,
+        unlogged,
         node,
         digests,
     } = found;
@@ -196,6 +197,7 @@ fn assemble(config: &Config, found: Found) -> Parts {
             digests,
         },
         state,
+        unlogged,
     ));
     let upkeep = Upkeep {
         log,

@@ -179,6 +179,11 @@ impl Desk {
                 return Err(still_sealed(error.problem(), &reason));
             }
         };
+        if let Some(generation) = papers.recovered {
+            let change = "committed just before the process ended".to_owned();
+            self.log(Event::ChangeRecovered { change, generation })?;
+            papers.recovered = None;
+        }
         self.log(unlocked(unlocking, &keyring))?;
         self.equipment.vault.unseal(keyring);
         papers.phase = Phase::Unlocked(Unlocked { key });

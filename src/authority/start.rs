@@ -2,7 +2,7 @@
 //!
 //! State directory, manifest chain, audit log, anchor directory, registry generation and, if the HSM
 //! answers, the token's own record must agree. An older copy of anything is refused; a change that was
-//! committed and not logged when the process died is logged as recovered.
+//! committed and not logged when the process died is logged as recovered once its MACs could be checked.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(super) struct Found {
     pub(super) state: StateDir,
     pub(super) log: Arc<Log>,
     pub(super) recovered: Recovered,
+    /// The generation of a change that the log does not know.
+    pub(super) unlogged: Option<u64>,
     pub(super) node: NodeKey,
     pub(super) digests: Digests,
 }
@@ -48,7 +50,8 @@ pub(super) fn open(config: &Config, config_path: &Path) -> Result<Found, StartEr
             "the audit log's torn end was cut off"
         );
     }
-    let generation = compare_generation(&state, &log, &recovered)?;
+    let unlogged = compare_generation(&state, &log, &recovered)?;
+    let generation = state.generation()?;
     log.append_blocking(Event::Start {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         binary: Hex(digests.binary),
@@ -59,6 +62,7 @@ pub(super) fn open(config: &Config, config_path: &Path) -> Result<Found, StartEr
         state,
         log: Arc::new(log),
         recovered,
+        unlogged,
         node,
         digests,
     })
@@ -76,29 +80,30 @@ fn compare_token(token: &Token, chain: &ManifestChain) -> Result<(), StartError>
     Ok(())
 }
 
+/// The generation of a change that the log does not know. Nothing is said of it there yet: the number
+/// stands on the disk for anybody to change, and a log that believed a wrong one would refuse the true
+/// state directory for ever.
 fn compare_generation(
     state: &StateDir,
     log: &Log,
     recovered: &Recovered,
-) -> Result<u64, StartError> {
+) -> Result<Option<u64>, StartError> {
     match state.check_generation(recovered.generation) {
-        Ok(GenerationCheck::Same) => {}
+        Ok(GenerationCheck::Same) => Ok(None),
         Ok(GenerationCheck::OneUnlogged { generation }) => {
             tracing::warn!(
                 generation,
                 "a change of the registry was committed but not logged"
             );
-            let change = "committed just before the process ended".to_owned();
-            log.append_blocking(Event::ChangeRecovered { change, generation })?;
+            Ok(Some(generation))
         }
         Err(error) => {
             log.append_blocking(Event::StartRefused {
                 reason: error.to_string(),
             })?;
-            return Err(error.into());
+            Err(error.into())
         }
     }
-    Ok(state.generation()?)
 }
 
 fn verifier_key(chain: &ManifestChain, node: &NodeKey) -> VerifierKey {

@@ -58,6 +58,35 @@ fn a_row_deleted_or_added_by_hand_is_noticed_at_unlock() {
 }
 
 #[test]
+fn a_generation_changed_by_hand_does_not_lock_the_true_state_out() {
+    let mut dta = Dta::unlocked("forged");
+    let _acme = Customer::of(&[&dta], "acme");
+    dta.authority.as_mut().unwrap().terminate();
+    copy_directory(&dta.path("state"), &dta.path("copy"));
+    let database = rusqlite::Connection::open(dta.path("state/state.db")).unwrap();
+    let sql = "UPDATE registry SET generation = generation + 1";
+    assert_eq!(database.execute(sql, []).unwrap(), 1);
+    drop(database);
+    dta.start_authority();
+    dta.enter_share(1, &dta.share(1)).ok();
+    let said = dta.enter_share(2, &dta.share(2));
+    assert_eq!(said.code, 6, "{said:?}");
+    assert!(said.stderr.contains("registry"), "{said:?}");
+    dta.authority.as_mut().unwrap().terminate();
+    for name in ["state.db", "state.db-wal", "state.db-shm"] {
+        let _ = std::fs::remove_file(dta.path("state").join(name));
+        let _ = std::fs::copy(dta.path("copy").join(name), dta.path("state").join(name));
+    }
+    dta.start_authority();
+    dta.unlock(&[1, 2]);
+    let entries = dta.audit_entries();
+    assert!(
+        entries.iter().all(|entry| entry["event"] != "change-recovered"),
+        "{entries:?}"
+    );
+}
+
+#[test]
 fn an_older_copy_of_the_whole_state_directory_is_noticed_at_start() {
     let mut dta = Dta::unlocked("older");
     dta.authority.as_mut().unwrap().terminate();
