@@ -13,7 +13,9 @@ use crate::common::{Dta, write_private};
 
 /// All ```sh blocks of a guide, in order.
 fn commands(guide: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(guide);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(guide);
     let text = std::fs::read_to_string(path).unwrap();
     let mut inside = false;
     let mut commands = String::new();
@@ -88,8 +90,14 @@ fn the_ceremony_guide_can_be_followed_from_the_first_key_to_an_unlocked_d_ta() {
     let conf = (name.to_str().unwrap(), value.to_str().unwrap());
     let said = shell(directory, &script, &[conf]).ok();
     assert!(said.contains("no mistakes"), "{said}");
-    assert!(said.contains("The D-TA exists, and 2 of 3 holders can open it."), "{said}");
-    assert!(said.contains("share 1 of alice is accepted\nsealed, 1 of 2"), "{said}");
+    assert!(
+        said.contains("The D-TA exists, and 2 of 3 holders can open it."),
+        "{said}"
+    );
+    assert!(
+        said.contains("share 1 of alice is accepted\nsealed, 1 of 2"),
+        "{said}"
+    );
     assert!(said.contains("state     unlocked"), "{said}");
 }
 
@@ -137,8 +145,11 @@ fn every_command_of_the_api_guide_works_against_a_live_d_ta() {
     let dta = Dta::unlocked("one");
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
-    std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs"), here.join("docs"))
-        .unwrap();
+    std::os::unix::fs::symlink(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs"),
+        here.join("docs"),
+    )
+    .unwrap();
     write_private(&here.join("one-ca.pem"), &dta.ca_pem);
     // Whenever the guide makes a key, somebody registers it; and it is removed before the next is made.
     let prelude = format!(
@@ -168,7 +179,10 @@ python3() {{ /usr/bin/python3 "$@"; }}
         socket = dta.arg("operator.sock"),
     );
     let filled = commands("api.md")
-        .replace("https://one.example", &format!("https://{}", dta.public_authority()))
+        .replace(
+            "https://one.example",
+            &format!("https://{}", dta.public_authority()),
+        )
         .replace("export DTA_AUTHORITY=...", "# registered above:")
         .replace("export DTA_NODE_KEY=...", "# registered above:")
         .replace("IDENTITY", &new_identity());
@@ -180,7 +194,11 @@ python3() {{ /usr/bin/python3 "$@"; }}
 #[test]
 fn the_sample_configurations_name_every_key_and_are_read() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/samples");
-    for (role, missing) in [("authority", "state_dir"), ("proxy", "tls_cert"), ("hsm", "pin_file")] {
+    for (role, missing) in [
+        ("authority", "state_dir"),
+        ("proxy", "tls_cert"),
+        ("hsm", "pin_file"),
+    ] {
         let text = std::fs::read_to_string(samples.join(format!("{role}.toml"))).unwrap();
         // Defaults that are commented out are part of the sample: all are tried with it.
         let all: String = text
@@ -199,7 +217,10 @@ fn the_sample_configurations_name_every_key_and_are_read() {
         let said = crate::common::process::run(&[role, "--config", &config], &[]);
         // It gets past its configuration, and stops at the first file that is not there.
         assert!(!said.stderr.contains("unknown key"), "{role}: {said:?}");
-        assert!(!said.stderr.contains("not a valid configuration"), "{role}: {said:?}");
+        assert!(
+            !said.stderr.contains("not a valid configuration"),
+            "{role}: {said:?}"
+        );
         assert_ne!(said.code, 0, "{role}: {said:?}");
     }
 }

@@ -102,10 +102,8 @@ fn the_combined_share_is_the_sum_of_the_shares_of_each_d_ta() {
                 "--raw",
             ])
             .ok();
-        mpin::ClientShare::<mpin::Blst>::from_compressed(
-            &hex::decode(share.trim()).unwrap(),
-        )
-        .unwrap()
+        mpin::ClientShare::<mpin::Blst>::from_compressed(&hex::decode(share.trim()).unwrap())
+            .unwrap()
     };
     let sum = mpin::ClientShare::combine(&[raw("first"), raw("second")]).unwrap();
     let combined = customer
