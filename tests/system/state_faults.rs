@@ -81,7 +81,9 @@ fn a_generation_changed_by_hand_does_not_lock_the_true_state_out() {
     dta.unlock(&[1, 2]);
     let entries = dta.audit_entries();
     assert!(
-        entries.iter().all(|entry| entry["event"] != "change-recovered"),
+        entries
+            .iter()
+            .all(|entry| entry["event"] != "change-recovered"),
         "{entries:?}"
     );
 }

@@ -46,8 +46,7 @@ impl Customer {
         let pem = std::fs::read_to_string(path("customer.key")).expect("a key file");
         let key = SigningKey::from_pem(&pem).expect("our own key");
         let public = path("customer.pub").display().to_string();
-        let mut config = "key_file = \"customer.key\"
-".to_owned();
+        let mut config = String::from("key_file = \"customer.key\"\n");
         for dta in dtas {
             let snippet = dta
                 .operator(&["customer", "add", name, "--key", &public])

@@ -333,13 +333,17 @@ impl Dta {
 /// Writes a holder's key file with little work behind the passphrase, which only debug builds can.
 #[cfg(debug_assertions)]
 fn write_holder(holder: &HolderSecrets, directory: &Path, passphrase: &Passphrase) {
-    holder.write_weakly(directory, passphrase).expect("a writable directory");
+    holder
+        .write_weakly(directory, passphrase)
+        .expect("a writable directory");
 }
 
 /// Writes a holder's key file as `dta holder new` does: the benchmarks run release builds.
 #[cfg(not(debug_assertions))]
 fn write_holder(holder: &HolderSecrets, directory: &Path, passphrase: &Passphrase) {
-    holder.write(directory, passphrase).expect("a writable directory");
+    holder
+        .write(directory, passphrase)
+        .expect("a writable directory");
 }
 
 /// Writes a file that only its owner reads.
@@ -383,7 +387,8 @@ fn certificates() -> (String, String, String) {
     let key = KeyPair::generate().expect("a key pair");
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let mut leaf = CertificateParams::new(names).expect("valid names");
-    leaf.distinguished_name.push(DnType::CommonName, "localhost");
+    leaf.distinguished_name
+        .push(DnType::CommonName, "localhost");
     let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
     (ca_pem, leaf.pem(), key.serialize_pem())
 }
