@@ -239,6 +239,15 @@ impl SignedApproval {
 }
 
 impl Approved {
+    /// No approvals: for a plan without approvers, and for a rehearsal.
+    #[must_use]
+    pub fn by_nobody() -> Self {
+        Self {
+            approvals: Vec::new(),
+            bad: Vec::new(),
+        }
+    }
+
     /// Checks approvals of `plan`, each with the path it came from.
     ///
     /// # Errors
@@ -282,6 +291,21 @@ impl Approved {
     #[must_use]
     pub fn approvals(&self) -> &[SignedApproval] {
         &self.approvals
+    }
+
+    /// The names of those who approved `plan`, for a screen.
+    ///
+    /// # Errors
+    /// [`NotApproved`] when these approvals are of another plan.
+    pub fn names_for(&self, plan: &Plan) -> Result<String, NotApproved> {
+        let named = |signed: &SignedApproval| (signed.approval.name.to_string(), signed.clone());
+        let of_this = Self::check(plan, self.approvals.iter().map(named).collect())?;
+        let names = of_this.names();
+        Ok(names
+            .iter()
+            .map(Name::as_str)
+            .collect::<Vec<_>>()
+            .join(", "))
     }
 
     /// Those that do not count, although there are enough without them.

@@ -5,11 +5,12 @@
 //! entry of the audit log; it holds no secret.
 
 use quorum::{
-    AuthorityId, Epoch, ManifestHash, Name, NodeKey, Purpose, SetId, ShareIndex, Timestamp,
-    Version1,
+    AuthorityId, Epoch, HolderKey, ManifestHash, Name, NodeKey, Purpose, SetId, ShareIndex,
+    Timestamp, Version1,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::approval::SignedApproval;
 use crate::canonical::{self, HexBytes};
 
 /// What the node key's signature on a transcript is for.
@@ -22,6 +23,8 @@ pub const TRANSCRIPT: Purpose = Purpose::new("dta transcript v1");
 pub enum CeremonyKind {
     /// A D-TA was founded.
     Init,
+    /// A founding was rehearsed; there is no D-TA.
+    Rehearsal,
 }
 
 /// The token as it described itself (`C_GetTokenInfo`).
@@ -48,6 +51,8 @@ pub struct Attendance {
     pub index: ShareIndex,
     /// The holder's name.
     pub name: Name,
+    /// The key with which the holder signed the manifest.
+    pub sign_key: HolderKey,
     /// The name of the share file that was written and read back.
     pub share_file: String,
 }
@@ -82,6 +87,8 @@ pub struct Transcript {
     pub authority_id: AuthorityId,
     /// SHA-256 of the plan file.
     pub plan: HexBytes<32>,
+    /// The approvals that counted, as they were given; empty when the plan names no approvers.
+    pub approvals: Vec<SignedApproval>,
     /// The suites that the plan allows.
     pub suites: Vec<String>,
     /// The manifest that came of it.

@@ -100,10 +100,23 @@ fn files_have_their_modes_names_and_signatures() {
         .map(|step| step.step.as_str())
         .collect();
     let expected = [
-        "plan", "outputs", "token", "seal-key", "node-key", "deal", "manifest", "k-hsm", "share",
-        "share", "open-set",
+        "plan",
+        "outputs",
+        "token",
+        "dry-deal",
+        "dry-shares",
+        "dry-open",
+        "seal-key",
+        "node-key",
+        "deal",
+        "manifest",
+        "k-hsm",
+        "share",
+        "share",
+        "open-set",
     ];
     assert_eq!(steps, expected);
+    assert_eq!(steps, init::recorded(&machine.plan));
     let mut changed = signed.clone();
     changed.transcript.steps[2].detail.push('x');
     assert!(!changed.is_signed_by(&chain.current().node_keys[0]));

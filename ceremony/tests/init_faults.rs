@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ceremony::approval::Approved;
 use ceremony::holder::HolderSecrets;
-use ceremony::init::{self, Desk, DeskError, Init, KeysAtHand, Seat};
+use ceremony::init::{self, Desk, DeskError, Init, KeysAtHand, Purpose, Seat};
 use ceremony::plan;
 use ceremony::screens::wall_clock;
 use ceremony::transcript::StepRecord;
@@ -102,6 +103,8 @@ fn an_hsm_that_dies_half_way_is_named_and_what_is_left_on_it_too() {
     };
     let init = Init {
         plan: &plan,
+        approved: &Approved::by_nobody(),
+        purpose: Purpose::Found,
         hsm: &hsm,
         state_dir: &state_dir,
         out_dir: &out_dir,
@@ -173,6 +176,8 @@ fn a_ceremony_to_be_killed() {
     let (state_dir, out_dir) = (dir.join("a-state"), dir.join("a-out"));
     let init = Init {
         plan: &plan,
+        approved: &Approved::by_nobody(),
+        purpose: Purpose::Found,
         hsm: &hsm,
         state_dir: &state_dir,
         out_dir: &out_dir,
@@ -184,7 +189,7 @@ fn a_ceremony_to_be_killed() {
 #[test]
 fn killed_at_any_step_there_is_no_d_ta_or_a_whole_one_and_a_fresh_run_works() {
     let machine = Machine::new(2, 2);
-    const LAST: u32 = 14;
+    const LAST: u32 = 17;
     for at in 1..=LAST {
         let dir = tempfile::tempdir().unwrap();
         let status = Command::new(std::env::current_exe().unwrap())
@@ -211,6 +216,8 @@ fn killed_at_any_step_there_is_no_d_ta_or_a_whole_one_and_a_fresh_run_works() {
         let (hsm, out) = (machine.hsm.client(), dir.path().join("a-out"));
         let init = Init {
             plan: &machine.plan,
+            approved: &Approved::by_nobody(),
+            purpose: Purpose::Found,
             hsm: &hsm,
             state_dir: &state,
             out_dir: &out,
@@ -220,7 +227,7 @@ fn killed_at_any_step_there_is_no_d_ta_or_a_whole_one_and_a_fresh_run_works() {
             init,
             &mut KeysAtHand::new(machine.keys(), wall_clock, |_, _| {}),
         );
-        let first_share_written = 9;
+        let first_share_written = 12;
         if at < first_share_written {
             again.unwrap();
         } else {

@@ -1,11 +1,13 @@
 //! Which exit code and which remedy belongs to which error of `ceremony`.
 
+use ceremony::approval::{CannotApprove, NotApproved};
 use ceremony::files::FileError;
 use ceremony::holder::{HolderPublicError, HolderSecretsError};
 use ceremony::init::{DeskError, InitError};
 use ceremony::passphrase::PassphraseError;
 use ceremony::session::{AnswerError, SeenError};
 use ceremony::sharefile::ShareFileError;
+use ceremony::words::BadWords;
 use hsm::HsmError;
 
 use crate::term::{CliError, Exit};
@@ -33,6 +35,9 @@ into_cli_error! {
     SeenError => |_| Exit::Failed,
     AnswerError => |_| Exit::Refused,
     InitError => init_exit,
+    NotApproved => |_| Exit::Refused,
+    CannotApprove => |_| Exit::Refused,
+    BadWords => |_| Exit::Refused,
 }
 
 /// An error of the HSM, which has no `From` of its own here: other commands map it differently.
@@ -88,6 +93,7 @@ fn init_exit(error: &InitError) -> Exit {
         InitError::File(error) => file_exit(error),
         InitError::Share(error) => share_exit(error),
         InitError::Desk(error) => desk_exit(error),
+        InitError::NotApproved(_) => Exit::Refused,
         InitError::Hsm(_) => Exit::Hsm,
         InitError::State(error) => match error.exit_code() {
             6 => Exit::Conflict,

@@ -1,6 +1,7 @@
 //! The command line of ceremonies, holders and unlocking. Thin: what is decided is decided in `ceremony`.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod approve;
 mod failure;
 mod holder;
 mod plan;
@@ -19,6 +20,10 @@ pub(crate) enum CeremonyCommand {
     Plan(plan::PlanArgs),
     /// Name every mistake in a plan, by line and field.
     Check(plan::CheckArgs),
+    /// Sign a plan as one of its approvers.
+    Approve(approve::ApproveArgs),
+    /// Say a hash in words to be read out, and back.
+    Words(approve::WordsArgs),
     /// Found a D-TA as the plan says: the ceremony itself.
     Run(run::RunArgs),
 }
@@ -37,6 +42,8 @@ pub(crate) fn run_ceremony(command: CeremonyCommand) -> CliResult {
     match command {
         CeremonyCommand::Plan(args) => plan::run_plan(args),
         CeremonyCommand::Check(args) => plan::run_check(args),
+        CeremonyCommand::Approve(args) => approve::run_approve(args),
+        CeremonyCommand::Words(args) => approve::run_words(args),
         CeremonyCommand::Run(args) => run::run(args),
     }
 }

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use ceremony::approval::{Approved, LONGEST_APPROVAL, SignedApproval};
 use ceremony::holder::HolderSecrets;
-use ceremony::init::{self, Desk, Init, KeysAtHand, Report};
+use ceremony::init::{self, Desk, Init, KeysAtHand, Purpose, Report};
 use ceremony::plan::Plan;
 use ceremony::screens::{self, Terminal};
 use ceremony::transcript::StepRecord;
+use ceremony::{files, words};
 use hsm::HsmChild;
 use serde_json::json;
 
@@ -33,6 +35,9 @@ pub(crate) struct RunArgs {
     /// Where shares, manifest.json, authority.vkey and transcript.json are written.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// An approver's signature on this very plan, from `dta ceremony approve`; repeat for each.
+    #[arg(long = "approval", value_name = "FILE")]
+    approvals: Vec<PathBuf>,
     /// A holder's key file; repeat for each holder.
     #[arg(long = "holder-key", value_name = "FILE")]
     holder_keys: Vec<PathBuf>,
@@ -48,6 +53,7 @@ pub(crate) struct RunArgs {
 pub(super) fn run(args: RunArgs) -> CliResult {
     super::guard_memory()?;
     let plan = read_plan(&args.plan, args.json)?;
+    let approved = approvals(&args, &plan)?;
     let mut desk = desk(&args, &plan)?;
     if !args.json {
         print_notices(&plan);
@@ -57,6 +63,8 @@ pub(super) fn run(args: RunArgs) -> CliResult {
     let tool = concat!("dta ", env!("CARGO_PKG_VERSION"));
     let order = Init {
         plan: &plan,
+        approved: &approved,
+        purpose: Purpose::Found,
         hsm: &hsm,
         state_dir: &args.state_dir,
         out_dir: &args.out,
@@ -69,6 +77,24 @@ pub(super) fn run(args: RunArgs) -> CliResult {
         CliError::from(failure.into_error())
     })?;
     announce(&report, args.json)
+}
+
+/// Reads and checks the approvals; those that do not count are named even when there are enough without them.
+fn approvals(args: &RunArgs, plan: &Plan) -> CliResult<Approved> {
+    let read = |path: &PathBuf| -> CliResult<(String, SignedApproval)> {
+        let signed =
+            SignedApproval::parse(&files::read(path, LONGEST_APPROVAL)?).map_err(|error| {
+                CliError::new(Exit::Refused, format!("{}: {error}", path.display()))
+                    .with_remedy(Some("pass the file that `dta ceremony approve` wrote"))
+            })?;
+        Ok((path.display().to_string(), signed))
+    };
+    let given = args.approvals.iter().map(read).collect::<CliResult<_>>()?;
+    let approved = Approved::check(plan, given)?;
+    for bad in approved.bad() {
+        eprintln!("not counted: {bad}");
+    }
+    Ok(approved)
 }
 
 /// A private `dta hsm` of this very program. Its log would run across the screen of a ceremony: without `DTA_LOG` it
@@ -127,6 +153,8 @@ fn announce(report: &Report, json: bool) -> CliResult {
             "m": report.threshold.m(),
             "n": report.threshold.n(),
             "node": report.node,
+            "authority_words": words::of_hash(report.authority_id.as_bytes()),
+            "transcript_words": words::of_hash(report.transcript_hash.as_bytes()),
             "transcript_hash": report.transcript_hash.to_string(),
             "shares": report.shares,
             "manifest": report.manifest,
@@ -138,8 +166,8 @@ fn announce(report: &Report, json: bool) -> CliResult {
         "\nThe D-TA exists, and {} holders can open it.",
         report.threshold
     );
-    println!("authority id {}", report.authority_id);
-    println!("transcript   {}", report.transcript_hash);
+    screens::print_hash("authority id", report.authority_id.as_bytes());
+    screens::print_hash("transcript  ", report.transcript_hash.as_bytes());
     println!("Read both out and write them down. Files:");
     for path in
         report

@@ -10,7 +10,9 @@ use state::{LockMemoryError, OpenKHsmError, SealError, StateError};
 
 use super::desk::DeskError;
 use super::genesis::GenesisError;
+use crate::approval::NotApproved;
 use crate::files::FileError;
+use crate::holder::HolderSecretsError;
 use crate::plan::TokenChoice;
 use crate::sharefile::ShareFileError;
 
@@ -65,6 +67,12 @@ pub enum InitError {
     /// A share file.
     #[error("a share cannot be written")]
     Share(#[from] ShareFileError),
+    /// The approvals.
+    #[error(transparent)]
+    NotApproved(#[from] NotApproved),
+    /// A throw-away key for the dry pass.
+    #[error("a throw-away key for the dry pass cannot be made")]
+    StandIn(#[from] HolderSecretsError),
     /// A holder.
     #[error(transparent)]
     Desk(#[from] DeskError),
@@ -120,6 +128,8 @@ impl InitError {
             Self::ReadBack { source, .. } => source.remedy(),
             Self::File(error) => error.remedy(),
             Self::Share(error) => error.remedy(),
+            Self::NotApproved(error) => error.remedy(),
+            Self::StandIn(error) => error.remedy(),
             Self::Desk(error) => error.remedy(),
             Self::Hsm(error) => error.remedy(),
             Self::KHsm(error) => error.remedy(),

@@ -29,6 +29,12 @@ impl Leftovers {
         self.made.push(Made::Key(label.to_owned()));
     }
 
+    /// A key that was destroyed again.
+    pub(super) fn forget_key(&mut self, label: &str) {
+        self.made
+            .retain(|made| !matches!(made, Made::Key(key) if key == label));
+    }
+
     /// A data object on the token.
     pub(super) fn anchor(&mut self, label: &str) {
         self.made.push(Made::Anchor(label.to_owned()));

@@ -5,16 +5,20 @@
 
 mod commit;
 mod desk;
+mod dry;
 mod error;
 mod genesis;
 mod leftovers;
 mod prepare;
 mod run;
+mod steps;
 
 pub use commit::AUDIT_DIR;
 pub use desk::{Desk, DeskError, KeysAtHand, Seat};
 pub use error::{InitError, InitFailure};
 pub use genesis::{Dealing, Founded, Genesis, GenesisError, GenesisFacts};
 pub use run::{
-    Init, MANIFEST_FILE, Report, TRANSCRIPT_FILE, VERIFIER_KEY_FILE, node_name, run, seal_key_label,
+    Init, MANIFEST_FILE, Purpose, Report, TRANSCRIPT_FILE, VERIFIER_KEY_FILE, node_name, run,
+    seal_key_label,
 };
+pub use steps::{Step, recorded, sequence};

@@ -10,8 +10,9 @@ use state::StateError;
 
 use super::error::InitError;
 use super::run::{
-    Ceremony, MANIFEST_FILE, TRANSCRIPT_FILE, VERIFIER_KEY_FILE, node_name, seal_key_label,
+    Ceremony, MANIFEST_FILE, Purpose, TRANSCRIPT_FILE, VERIFIER_KEY_FILE, node_name, seal_key_label,
 };
+use super::steps::Step;
 use crate::files::FileError;
 
 /// What the HSM holds of the new D-TA.
@@ -32,21 +33,22 @@ impl Ceremony<'_> {
         })?;
         self.leftovers.make_directory(out)?;
         self.leftovers.make_directory(state)?;
-        self.done(
-            "outputs",
-            format!(
-                "nothing is in the way in {} and {}",
-                out.display(),
-                state.display()
-            ),
-        );
+        self.done(Step::Outputs {
+            out: &out.display(),
+            state: &state.display(),
+        });
         Ok(())
     }
 
     pub(super) fn find_token(&mut self) -> Result<TokenInfo, InitError> {
         let wanted = &self.init.plan.token;
         let info = self.init.hsm.token_info()?;
-        if info.label != wanted.label || info.serial != wanted.serial {
+        let is_it = match self.init.purpose {
+            Purpose::Found => info.label == wanted.label && info.serial == wanted.serial,
+            // Another token has another serial number.
+            Purpose::Rehearse => info.label == wanted.label,
+        };
+        if !is_it {
             return Err(InitError::OtherToken {
                 wanted: wanted.clone(),
                 found: info.id(),
@@ -62,27 +64,28 @@ impl Ceremony<'_> {
         if info.node_key_alg.is_none() {
             return Err(unsupported(&info, "CKM_EDDSA or CKM_ECDSA"));
         }
-        self.done(
-            "token",
-            format!(
-                "token {}, serial {} ({} {}, firmware {})",
-                info.label, info.serial, info.manufacturer, info.model, info.firmware
+        self.done(Step::Token {
+            serial: &info.serial,
+            model: &format_args!(
+                "{} {}, firmware {}",
+                info.manufacturer, info.model, info.firmware
             ),
-        );
+        });
         Ok(info)
     }
 
-    pub(super) fn make_keys(&mut self, set_id: SetId, info: TokenInfo) -> Result<Token, InitError> {
+    /// Makes the seal key of `set_id` and the node key, and uses the former once.
+    pub(super) fn make_keys(
+        &mut self,
+        set_id: SetId,
+        info: &TokenInfo,
+    ) -> Result<Token, InitError> {
         let hsm = self.init.hsm;
         let key_label = seal_key_label(set_id, Epoch::GENESIS);
         // Noted before it is made: a reply that is lost does not say whether it was.
         self.leftovers.key(key_label.as_str());
         hsm.create_seal_key(key_label.as_str())?;
         hsm.check_seal_key(key_label.as_str())?;
-        self.done(
-            "seal-key",
-            format!("AES-256 seal key {key_label} made on the token; it cannot leave it"),
-        );
 
         let node = node_name(set_id);
         self.leftovers.key(node.as_str());
@@ -91,14 +94,6 @@ impl Ceremony<'_> {
             NodeKeyAlg::Ed25519 => NodeAlgorithm::Ed25519,
             NodeKeyAlg::EcdsaP256 => NodeAlgorithm::EcdsaP256,
         };
-        self.done(
-            "node-key",
-            format!(
-                "{} node key {node} made on the token: {}",
-                made.alg,
-                hex::encode(&made.public_key)
-            ),
-        );
         let token_label = token_name("label", &info.label)?;
         Ok(Token {
             key: HsmKey {
@@ -107,7 +102,7 @@ impl Ceremony<'_> {
                 key_label,
             },
             node: NodeKey::new(node, algorithm, made.public_key).map_err(InitError::NodeKey)?,
-            info,
+            info: info.clone(),
         })
     }
 }

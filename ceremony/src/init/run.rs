@@ -21,6 +21,8 @@ use super::error::{InitError, InitFailure};
 use super::genesis::{Dealing, Founded, Genesis, GenesisFacts};
 use super::leftovers::Leftovers;
 use super::prepare::Token;
+use super::steps::{self, Step};
+use crate::approval::Approved;
 use crate::canonical::HexBytes;
 use crate::files::{self, Privacy};
 use crate::plan::Plan;
@@ -35,14 +37,24 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 pub const VERIFIER_KEY_FILE: &str = "authority.vkey";
 /// The signed transcript, in the output directory.
 pub const TRANSCRIPT_FILE: &str = "transcript.json";
-/// The steps that are not one per holder.
-const FIXED_STEPS: u32 = 12;
+/// Whether a D-TA is to come of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A D-TA is founded on the token of the plan.
+    Found,
+    /// The same on a throw-away token that has the plan's label and another serial number.
+    Rehearse,
+}
 
 /// What a ceremony is run with.
 #[derive(Clone, Copy, Debug)]
 pub struct Init<'a> {
     /// The checked plan.
     pub plan: &'a Plan,
+    /// The proof that the plan may be carried out.
+    pub approved: &'a Approved,
+    /// The ceremony, or a rehearsal of it.
+    pub purpose: Purpose,
     /// A client of the private `dta hsm` process.
     pub hsm: &'a HsmClient,
     /// The state directory to be made; missing or empty.
@@ -125,24 +137,16 @@ impl Ceremony<'_> {
         if plan.succeeds.is_some() {
             return Err(InitError::PlanOfAReshare);
         }
-        self.done(
-            "plan",
-            format!(
-                "plan for {} checked: {}, sha256 {}",
-                plan.authority, plan.unlock.threshold, plan.hash
-            ),
-        );
+        self.done(Step::Plan);
+        self.check_approvals()?;
         self.prepare_directories()?;
         let info = self.find_token()?;
+        self.dry_pass(&info)?;
         let dealing = Dealing::deal(plan.unlock.threshold, &mut UnwrapErr(SysRng));
-        let (set_id, token) = (dealing.set_id(), self.make_keys(dealing.set_id(), info)?);
-        self.done(
-            "deal",
-            format!(
-                "a fresh unlock secret is dealt {}, set {set_id}",
-                plan.unlock.threshold
-            ),
-        );
+        let set_id = dealing.set_id();
+        let token = self.make_keys(set_id, &info)?;
+        self.report_keys(&token);
+        self.done(Step::Deal { set_id: &set_id });
 
         let k_hsm = KHsm::random()?;
         let mut genesis = self.draft(dealing, &token, &k_hsm)?;
@@ -155,10 +159,7 @@ impl Ceremony<'_> {
             &context,
             &genesis.manifest().check_value,
         )?;
-        self.done(
-            "k-hsm",
-            "the HSM's half of the lock is wrapped inside the HSM and opens again".to_owned(),
-        );
+        self.done(Step::KHsm);
 
         let present = self.hand_out(&mut genesis)?;
         let founded = self.open_set(genesis, &token.node)?;
@@ -180,13 +181,9 @@ impl Ceremony<'_> {
             sealing_key: &key,
         };
         commit.perform(&mut self.leftovers)?;
-        self.done(
-            "commit",
-            format!(
-                "the D-TA exists: state, audit log and anchor stand in {}",
-                self.init.state_dir.display()
-            ),
-        );
+        self.done(Step::Commit {
+            state: &self.init.state_dir.display(),
+        });
         Ok(Report {
             authority_id: founded.chain.authority_id(),
             manifest_hash: founded.chain.current().hash(),
@@ -208,20 +205,46 @@ impl Ceremony<'_> {
         token: &Token,
         k_hsm: &KHsm,
     ) -> Result<Genesis, InitError> {
-        let plan = self.init.plan;
-        let facts = GenesisFacts {
-            authority: plan.authority.clone(),
+        let facts = self.facts(&dealing.set_id(), token, k_hsm);
+        let genesis = dealing.into_genesis(&self.init.plan.unlock, facts)?;
+        self.done(Step::Manifest {
+            hash: &genesis.manifest().hash(),
+        });
+        Ok(genesis)
+    }
+
+    pub(super) fn facts(&self, set_id: &SetId, token: &Token, k_hsm: &KHsm) -> GenesisFacts {
+        GenesisFacts {
+            authority: self.init.plan.authority.clone(),
             hsm_key: token.key.clone(),
             node_key: token.node.clone(),
-            check_value: k_hsm.check_value(&dealing.set_id(), Epoch::GENESIS),
+            check_value: k_hsm.check_value(set_id, Epoch::GENESIS),
             created: self.desk.now(),
+        }
+    }
+
+    fn report_keys(&mut self, token: &Token) {
+        self.done(Step::SealKey {
+            label: &token.key.key_label,
+        });
+        self.done(Step::NodeKey {
+            algorithm: &token.node.algorithm().as_str(),
+            label: &token.node.node,
+            public: &hex::encode(token.node.public_key()),
+        });
+    }
+
+    /// The approvals must be of the very plan that is carried out.
+    fn check_approvals(&mut self) -> Result<(), InitError> {
+        let Some(approval) = &self.init.plan.approval else {
+            return Ok(());
         };
-        let genesis = dealing.into_genesis(&plan.unlock, facts)?;
-        self.done(
-            "manifest",
-            format!("genesis manifest written: {}", genesis.manifest().hash()),
-        );
-        Ok(genesis)
+        let names = match self.init.purpose {
+            Purpose::Rehearse => format!("nobody yet, of {}", approval.approvers.len()),
+            Purpose::Found => self.init.approved.names_for(self.init.plan)?,
+        };
+        self.done(Step::Approvals { names: &names });
+        Ok(())
     }
 
     /// Each holder in turn: key opened, share written, read back, verified, manifest signed.
@@ -238,15 +261,7 @@ impl Ceremony<'_> {
                 holder,
             };
             let path = self.hand_over(genesis, seat)?;
-            self.done(
-                "share",
-                format!(
-                    "share {index} of {} is sealed to {}, written, read back and verified; {} has signed the manifest",
-                    set.threshold.n(),
-                    holder.name,
-                    holder.name
-                ),
-            );
+            self.done(Step::Share { index });
             let share_file = path
                 .file_name()
                 .map(|name| name.to_string_lossy().into_owned())
@@ -254,6 +269,7 @@ impl Ceremony<'_> {
             present.attendance.push(Attendance {
                 index,
                 name: holder.name.to_name(),
+                sign_key: holder.sign_key,
                 share_file,
             });
             present.files.push(path);
@@ -279,21 +295,19 @@ impl Ceremony<'_> {
     }
 
     fn open_set(&mut self, genesis: Genesis, node: &NodeKey) -> Result<Founded, InitError> {
+        let founded = self.finish(genesis, node)?;
+        self.done(Step::OpenSet);
+        Ok(founded)
+    }
+
+    /// The node signs the manifest, and the shares that were read back open the set.
+    pub(super) fn finish(&self, genesis: Genesis, node: &NodeKey) -> Result<Founded, InitError> {
         let signature = self.sign(node, &genesis.manifest().signed_bytes())?;
         let signature = HolderSignature::from_bytes(signature);
-        let founded = genesis.finish(NodeSignature {
+        Ok(genesis.finish(NodeSignature {
             node: node.node.clone(),
             signature,
-        })?;
-        let threshold = self.init.plan.unlock.threshold;
-        self.done(
-            "open-set",
-            format!(
-                "{} of the shares that were read back open the set",
-                threshold.m()
-            ),
-        );
-        Ok(founded)
+        })?)
     }
 
     fn sign(&self, node: &NodeKey, bytes: &[u8]) -> Result<[u8; 64], InitError> {
@@ -312,11 +326,15 @@ impl Ceremony<'_> {
         let (plan, manifest) = (self.init.plan, founded.chain.current());
         let transcript = Transcript {
             v: quorum::Version1,
-            ceremony: CeremonyKind::Init,
+            ceremony: match self.init.purpose {
+                Purpose::Found => CeremonyKind::Init,
+                Purpose::Rehearse => CeremonyKind::Rehearsal,
+            },
             tool: self.init.tool.to_owned(),
             authority: plan.authority.clone(),
             authority_id: founded.chain.authority_id(),
             plan: plan.hash.0,
+            approvals: self.init.approved.approvals().to_vec(),
             suites: plan.suites.iter().map(ToString::to_string).collect(),
             manifest_hash: manifest.hash(),
             set_id: manifest.unlock.set_id(),
@@ -339,13 +357,9 @@ impl Ceremony<'_> {
             transcript,
             signature,
         };
-        self.done(
-            "transcript",
-            format!(
-                "transcript closed and signed by the node key: {}",
-                signed.hash()
-            ),
-        );
+        self.done(Step::Transcript {
+            hash: &signed.hash(),
+        });
         Ok(signed)
     }
 
@@ -368,25 +382,29 @@ impl Ceremony<'_> {
             files::create(path, bytes, Privacy::Public)?;
             self.leftovers.file(path);
         }
-        self.done(
-            "files",
-            format!("{MANIFEST_FILE}, {VERIFIER_KEY_FILE} and {TRANSCRIPT_FILE} are written"),
-        );
+        self.done(Step::Files);
         Ok(paths)
     }
 
     /// A step is done: it goes into the transcript and onto the screen.
-    pub(super) fn done(&mut self, step: &str, detail: String) {
+    pub(super) fn done(&mut self, step: Step<'_>) {
+        let planned = steps::sequence(self.init.plan);
+        let expected = planned.get(self.steps.len()).map(Step::name);
+        assert_eq!(
+            expected,
+            Some(step.name()),
+            "the steps are those of `sequence`"
+        );
+        let total = u32::try_from(planned.len()).unwrap_or(u32::MAX);
         let number = u32::try_from(self.steps.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1);
         let record = StepRecord {
             number,
-            step: step.to_owned(),
-            detail,
+            step: step.name().to_owned(),
+            detail: step.line(self.init.plan),
             time: self.desk.now(),
         };
-        let total = FIXED_STEPS + u32::from(self.init.plan.unlock.threshold.n());
         self.desk.report(&record, total);
         self.steps.push(record);
     }

@@ -21,7 +21,7 @@ pub use check::{Mistake, Mistakes, check};
 pub use template::{TemplateError, TemplateInput, template};
 
 use crate::canonical::HexBytes;
-use crate::holder::{HolderName, ShareRecipient};
+use crate::holder::{HolderName, HolderSecrets, ShareRecipient};
 
 /// The words that a plan must contain before one of several holders may open alone (`[unlock] one_alone`).
 pub const ONE_ALONE: &str = "any one holder opens this alone";
@@ -125,6 +125,18 @@ pub struct PlanHash(pub(crate) HexBytes<32>);
 impl fmt::Display for PlanHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl PlannedHolder {
+    /// The holder of `key`.
+    #[must_use]
+    pub fn of(key: &HolderSecrets) -> Self {
+        Self {
+            name: key.name().clone(),
+            sign_key: key.public().sign_key,
+            recipient: key.public().recipient.clone(),
+        }
     }
 }
 

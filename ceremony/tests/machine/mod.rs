@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
+use ceremony::approval::Approved;
 use ceremony::holder::HolderSecrets;
-use ceremony::init::{self, Desk, DeskError, Init, InitFailure, KeysAtHand, Report, Seat};
+use ceremony::init::{self, Desk, DeskError, Init, InitFailure, KeysAtHand, Purpose, Report, Seat};
 use ceremony::plan::{self, Plan, TemplateInput, TokenChoice};
 use ceremony::screens::wall_clock;
 use ceremony::transcript::StepRecord;
@@ -68,6 +69,8 @@ impl Machine {
         );
         let init = Init {
             plan,
+            approved: &Approved::by_nobody(),
+            purpose: Purpose::Found,
             hsm: &hsm,
             state_dir: &state_dir,
             out_dir: &out_dir,
