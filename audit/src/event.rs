@@ -168,6 +168,82 @@ pub enum Event {
         /// The generation after it.
         generation: u64,
     },
+    /// A reshare was opened: new holders are proposed, and a seal key is made for them.
+    ReshareOpened {
+        /// The id of the session that asks the old holders.
+        session: String,
+        /// SHA-256 of the plan.
+        plan: Hash,
+        /// The hash of the proposed manifest.
+        manifest: Hash,
+        /// The set that is proposed.
+        #[serde(flatten)]
+        set: Set,
+        /// The numeric user id that asked for it.
+        operator: u32,
+    },
+    /// An old holder signed the proposed manifest and proved to have the old share.
+    ReshareConsent {
+        /// The session's id.
+        session: String,
+        /// The holder's slot in the old set.
+        slot: u8,
+        /// The holder.
+        holder: String,
+    },
+    /// A new holder opened the new share and confirmed it.
+    ReshareConfirmed {
+        /// The session's id.
+        session: String,
+        /// The holder's slot in the new set.
+        slot: u8,
+        /// The holder.
+        holder: String,
+    },
+    /// An old holder signed that a new holder need not confirm.
+    ReshareWaiver {
+        /// The session's id.
+        session: String,
+        /// The slot in the new set that need not confirm.
+        slot: u8,
+        /// The holder of that slot.
+        holder: String,
+        /// The old holder who signed.
+        signer: Participant,
+    },
+    /// A reshare ended without effect: the old set is in force.
+    ReshareClosed {
+        /// The session's id.
+        session: String,
+        /// Why: `expired`, `locked`, `stop` or `operator`.
+        reason: String,
+    },
+    /// A reshare was committed: everything is sealed under the new set.
+    Reshared {
+        /// The session's id.
+        session: String,
+        /// The hash of the manifest in force now.
+        manifest: Hash,
+        /// The set in force now.
+        #[serde(flatten)]
+        set: Set,
+        /// The old holders who consented.
+        consented: Vec<Participant>,
+        /// The new holders who did not confirm and were waived.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        waived: Vec<Participant>,
+        /// The registry's generation after it.
+        generation: u64,
+    },
+    /// A seal key was destroyed on an HSM, and the HSM was asked again and has none of that label.
+    SealKeyDestroyed {
+        /// The HSM's serial number.
+        hsm: String,
+        /// The key's label.
+        key: String,
+        /// Why: `superseded` by a reshare, or `uncommitted` because a reshare was not.
+        reason: String,
+    },
     /// A client share was issued.
     ClientShare {
         /// The request.
@@ -339,6 +415,13 @@ impl Event {
             Self::KeyRevoked { .. } => "key-revoked",
             Self::MasterKeyCreated { .. } => "master-key-created",
             Self::ChangeRecovered { .. } => "change-recovered",
+            Self::ReshareOpened { .. } => "reshare-opened",
+            Self::ReshareConsent { .. } => "reshare-consent",
+            Self::ReshareConfirmed { .. } => "reshare-confirmed",
+            Self::ReshareWaiver { .. } => "reshare-waiver",
+            Self::ReshareClosed { .. } => "reshare-closed",
+            Self::Reshared { .. } => "reshared",
+            Self::SealKeyDestroyed { .. } => "seal-key-destroyed",
             Self::ClientShare { .. } => "client-share",
             Self::ServerShare { .. } => "server-share",
             Self::TimePermits { .. } => "time-permits",

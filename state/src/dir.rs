@@ -179,6 +179,12 @@ impl StateDir {
         check_sealing_key(&self.chain, key)
     }
 
+    /// What memory holds after a reshare.
+    pub(crate) fn go_over(&mut self, chain: ManifestChain, wraps: Vec<Wrap>) {
+        self.chain = chain;
+        self.wraps = wraps;
+    }
+
     fn open_locked(path: &Path, lock: Lock) -> Result<Self, StateError> {
         let database = path.join(DATABASE);
         check_private(&database)?;
@@ -219,32 +225,10 @@ fn write_genesis(
     let mut db = db::make(path)?;
     let failed = |e| StateError::database("writing genesis", e);
     let transaction = db.transaction().map_err(failed)?;
-    for (number, signed) in (1i64..).zip(chain.manifests()) {
-        let json = String::from_utf8(signed.to_json()).expect("JSON is UTF-8");
-        transaction
-            .execute(
-                "INSERT INTO manifest (number, json) VALUES (?1, ?2)",
-                params![number, json],
-            )
-            .map_err(failed)?;
+    for (number, signed) in (1..).zip(chain.manifests()) {
+        insert_manifest(&transaction, number, signed)?;
     }
-    for wrap in wraps {
-        let sql = "INSERT INTO wrap (hsm, token_label, key_label, iv, ciphertext) \
-                   VALUES (?1, ?2, ?3, ?4, ?5)";
-        let (name, sealed) = (&wrap.key, &wrap.sealed);
-        transaction
-            .execute(
-                sql,
-                params![
-                    name.hsm.as_str(),
-                    name.token_label.as_str(),
-                    name.key_label.as_str(),
-                    sealed.iv,
-                    sealed.ciphertext
-                ],
-            )
-            .map_err(failed)?;
-    }
+    insert_wraps(&transaction, wraps)?;
     let mut log_key = Zeroizing::new([0; 32]);
     aws_lc_rs::rand::fill(&mut *log_key).map_err(|_| SealError::Random)?;
     let sealed = key.seal_log_key(&log_key)?.to_bytes();
@@ -255,6 +239,37 @@ fn write_genesis(
     transaction.commit().map_err(failed)?;
     db.close().map_err(|(_, e)| failed(e))?;
     sync(path)
+}
+
+/// Writes the manifest with this number, from 1.
+pub(crate) fn insert_manifest(
+    db: &Connection,
+    number: usize,
+    signed: &SignedManifest,
+) -> Result<(), StateError> {
+    let number = i64::try_from(number).expect("manifests fit into 63 bits");
+    let json = String::from_utf8(signed.to_json()).expect("JSON is UTF-8");
+    let sql = "INSERT INTO manifest (number, json) VALUES (?1, ?2)";
+    db.execute(sql, params![number, json])
+        .map(drop)
+        .map_err(|e| StateError::database("writing a manifest", e))
+}
+
+pub(crate) fn insert_wraps(db: &Connection, wraps: &[Wrap]) -> Result<(), StateError> {
+    let sql = "INSERT INTO wrap (hsm, token_label, key_label, iv, ciphertext) \
+               VALUES (?1, ?2, ?3, ?4, ?5)";
+    for Wrap { key, sealed } in wraps {
+        let values = params![
+            key.hsm.as_str(),
+            key.token_label.as_str(),
+            key.key_label.as_str(),
+            sealed.iv,
+            sealed.ciphertext
+        ];
+        db.execute(sql, values)
+            .map_err(|e| StateError::database("writing a wrap", e))?;
+    }
+    Ok(())
 }
 
 fn read_chain(db: &Connection) -> Result<ManifestChain, StateError> {
@@ -306,7 +321,7 @@ fn read_wraps(db: &Connection) -> Result<Vec<Wrap>, StateError> {
 }
 
 /// One wrap for each HSM key of the manifest in force, and no other.
-fn check_wraps(chain: &ManifestChain, wraps: &[Wrap]) -> Result<(), StateError> {
+pub(crate) fn check_wraps(chain: &ManifestChain, wraps: &[Wrap]) -> Result<(), StateError> {
     let keys = &chain.current().hsm_keys;
     if let Some(missing) = keys
         .iter()
@@ -331,7 +346,7 @@ fn check_wraps(chain: &ManifestChain, wraps: &[Wrap]) -> Result<(), StateError> 
     Ok(())
 }
 
-fn check_sealing_key(chain: &ManifestChain, key: &SealingKey) -> Result<(), StateError> {
+pub(crate) fn check_sealing_key(chain: &ManifestChain, key: &SealingKey) -> Result<(), StateError> {
     if *key.context() == SealContext::of(chain) {
         Ok(())
     } else {

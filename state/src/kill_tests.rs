@@ -41,6 +41,14 @@ fn child() {
         say("generation 0");
         return;
     }
+    if job == "reshare" {
+        let next: World =
+            serde_json::from_slice(&fs::read(directory.join("next.json")).unwrap()).unwrap();
+        let mut state = StateDir::open(&path).unwrap();
+        let generation = world.reshare(&mut state, &next).unwrap().generation;
+        say(&format!("generation {generation}"));
+        return;
+    }
     let key = world.key();
     let mut state = StateDir::open(&path).unwrap();
     let bank = "bank".parse().unwrap();
@@ -178,4 +186,51 @@ fn a_change_killed_at_any_moment_is_not_done_or_done_and_none_that_returned_is_l
         before = found;
     }
     assert!(before > 1, "no change was ever made");
+}
+
+#[test]
+fn a_reshare_killed_at_any_moment_is_not_done_or_done_and_one_epoch_always_opens() {
+    let world = World::new();
+    let whole = Instant::now();
+    let (mut not_done, mut done) = (0, 0);
+    let mut at_most = Duration::from_millis(50);
+    for round in 0..rounds() {
+        let directory = directory_with(&world);
+        let path = directory.path().join("dta");
+        let mut state = world.create(&path).unwrap();
+        for name in ["bank", "shop"] {
+            state.add_customer(&world.key(), customer(name)).unwrap();
+        }
+        drop(state);
+        let next = world.next();
+        let json = serde_json::to_vec(&next).unwrap();
+        fs::write(directory.path().join("next.json"), json).unwrap();
+        let (child, lines) = start("reshare", directory.path());
+        std::thread::sleep(random_delay(at_most));
+        let reported = kill(child, lines);
+
+        let state = StateDir::open(&path).unwrap();
+        let epoch = state.chain().current().unlock.epoch().number();
+        let (opens, closed) = match epoch {
+            1 => (world.key(), world.key_of(&next)),
+            _ => (world.key_of(&next), world.key()),
+        };
+        let registry = state.unlock(&opens).unwrap();
+        assert_eq!(registry.master_keys().count(), 2, "round {round}");
+        for master in registry.master_keys() {
+            opens.open_master(master).unwrap();
+            closed.open_master(master).unwrap_err();
+        }
+        state.log_key(&opens).unwrap();
+        assert!(state.unlock(&closed).is_err(), "round {round}");
+        if epoch == 1 {
+            not_done += 1;
+            assert_eq!(reported, None, "round {round}: it was done and is gone");
+        } else {
+            done += 1;
+            // Most of the time is the child's start; look where it matters.
+            at_most = at_most.min(whole.elapsed()).max(Duration::from_millis(5)) * 9 / 10;
+        }
+    }
+    assert_eq!(not_done + done, rounds());
 }

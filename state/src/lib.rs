@@ -26,8 +26,10 @@ mod kill_tests;
 mod locked;
 mod mac;
 mod names;
+mod pending;
 mod policy;
 mod registry;
+mod reshare;
 mod seal;
 #[cfg(test)]
 mod testing;
@@ -45,6 +47,8 @@ pub use locked::LockMemoryError;
 pub use names::{
     CustomerId, CustomerIdError, KeyId, KeyIdError, KeyVersion, KeyVersionError, UnknownName,
 };
+pub use pending::PendingObject;
 pub use policy::{Operation, PermitWindow, Policy, PolicyError};
 pub use registry::Registry;
+pub use reshare::Reshare;
 pub use seal::{SealContext, SealError, SealedSecret, SealingKey};

@@ -48,12 +48,49 @@ impl World {
     /// The chain after a reshare.
     pub(crate) fn reshared_chain(&self) -> ManifestChain {
         let mut chain = self.chain();
-        let (set, _) = deal(Epoch::new(2));
-        let mut next = manifest(set, &khsm(self.k_hsm));
-        next.predecessor = Some(chain.current().hash());
-        let next = signed(next, &chain.current().unlock);
-        chain.append(next).unwrap();
+        chain.append(self.next().manifest).unwrap();
         chain
+    }
+
+    /// What this D-TA could go over to: another set, another `k_hsm`, another seal key.
+    pub(crate) fn next(&self) -> World {
+        let chain = self.chain();
+        let (set, secret) = deal(Epoch::new(2));
+        let k_quorum = *secret.k_quorum(&set.set_id());
+        let k_hsm = [77; 32];
+        let mut next = manifest(set, &khsm(k_hsm));
+        next.predecessor = Some(chain.current().hash());
+        next.hsm_keys[0].key_label = "dta-seal-2".parse().unwrap();
+        World {
+            manifest: signed(next, &chain.current().unlock),
+            k_hsm,
+            k_quorum,
+        }
+    }
+
+    /// K of `next`, which follows this.
+    pub(crate) fn key_of(&self, next: &World) -> SealingKey {
+        let unlock = &next.manifest.manifest.unlock;
+        let context = SealContext {
+            authority: self.chain().authority_id(),
+            set_id: unlock.set_id(),
+            epoch: unlock.epoch(),
+        };
+        SealingKey::derive(&khsm(next.k_hsm), &next.k_quorum, context).unwrap()
+    }
+
+    /// Goes over to `next`.
+    pub(crate) fn reshare(
+        &self,
+        state: &mut StateDir,
+        next: &World,
+    ) -> Result<Change<()>, StateError> {
+        state.reshare(Reshare {
+            manifest: next.manifest.clone(),
+            wraps: next.wraps(),
+            from: &self.key(),
+            to: &self.key_of(next),
+        })
     }
 
     pub(crate) fn context(&self) -> SealContext {
