@@ -50,7 +50,8 @@ impl Arrived<'_> {
 
 /// What is to be done about a request.
 pub(super) enum Decision {
-    /// Refused before a valid signature: counted, not logged.
+    /// Refused before a valid signature, or not known to be more than a copy: counted, not logged, so
+    /// that whoever has no key can neither fill the log nor keep the disk busy.
     Unproven(Problem),
     /// Refused after one: the event is logged first.
     Refused(Problem, Event),
@@ -125,7 +126,9 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn decide(&mut self, replay: &Mutex<ReplayCache>) -> Result<Decision, Problem> {
-        self.burn_nonce(replay)?;
+        if let Some(decision) = self.burn_nonce(replay)? {
+            return Ok(decision);
+        }
         if self.arrived.call == Call::Authority {
             return Ok(Decision::Introduce(Box::new(self.caller.describe())));
         }
@@ -139,7 +142,8 @@ impl<'a> Case<'a> {
         Ok(Decision::Issue(issued))
     }
 
-    fn burn_nonce(&self, replay: &Mutex<ReplayCache>) -> Result<(), Problem> {
+    /// Nothing when the nonce is fresh, else how the request ends.
+    fn burn_nonce(&self, replay: &Mutex<ReplayCache>) -> Result<Option<Decision>, Problem> {
         let VerifiedRequest {
             keyid,
             nonce,
@@ -147,13 +151,20 @@ impl<'a> Case<'a> {
             ..
         } = &self.verified;
         let deadline = expires.saturating_add(SKEW_SECONDS);
+        let replayed = || {
+            let detail = format!("the nonce {nonce} was used before with this key");
+            Problem::new(ProblemType::Replayed, detail)
+        };
         // The cache is whole at every moment, whatever panicked meanwhile.
         let mut replay = replay.lock().unwrap_or_else(PoisonError::into_inner);
         match replay.burn(keyid, nonce.as_str(), deadline, self.arrived.now) {
-            Burn::Fresh => Ok(()),
-            Burn::Replayed => {
-                let detail = format!("the nonce {nonce} was used before with this key");
-                Err(Problem::new(ProblemType::Replayed, detail))
+            Burn::Fresh => Ok(None),
+            Burn::Replayed => Err(replayed()),
+            Burn::ReplayedAgain => Ok(Some(Decision::Unproven(replayed()))),
+            Burn::Late => {
+                let detail = format!("`expires` was {expires}, and it is later here by now");
+                let problem = Problem::new(ProblemType::Expired, detail);
+                Ok(Some(Decision::Unproven(problem)))
             }
             Burn::Full => {
                 let detail = "too many nonces are kept at the moment";

@@ -157,6 +157,11 @@ fn the_same_request_again_is_a_replay_and_a_new_one_gets_the_same_share() {
         }
         other => panic!("{}", name(&other)),
     }
+    // One entry says that it was replayed; a proxy that goes on replaying it makes no more of them.
+    match open.decide(Call::ClientShare, &head, &body) {
+        Decision::Unproven(problem) => assert_eq!(problem.kind(), ProblemType::Replayed),
+        other => panic!("{}", name(&other)),
+    }
     assert_eq!(first, share(open.ask(Call::ClientShare, &body)));
 }
 

@@ -4,7 +4,8 @@
 //! The cache lives in memory; after a restart it is filled again from the audit log, where every
 //! nonce stands beside the entry that it caused.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
@@ -16,8 +17,13 @@ const CAPACITY: usize = 2_000_000;
 pub(super) enum Burn {
     /// Seen for the first time, and burnt by this call.
     Fresh,
-    /// Burnt before.
+    /// Burnt before; this is the first time that it came again.
     Replayed,
+    /// Burnt before, and not the first time that it came again.
+    ReplayedAgain,
+    /// Its deadline has passed for somebody who looked at the clock later, or before the clock was set
+    /// back: it may have been burnt and forgotten.
+    Late,
     /// The cache is full: nothing may be answered, since a replay would not be noticed.
     Full,
 }
@@ -25,8 +31,17 @@ pub(super) enum Burn {
 /// The nonces that must not be accepted again.
 #[derive(Debug, Default)]
 pub(super) struct ReplayCache {
-    burnt: HashSet<Mark>,
+    burnt: HashMap<Mark, Seen>,
     by_deadline: BTreeMap<u64, Vec<Mark>>,
+    /// What had an earlier deadline is forgotten. Unix seconds; never runs backwards.
+    forgotten_before: u64,
+}
+
+/// How often a nonce came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Once,
+    Again,
 }
 
 /// 128 bits of SHA-256 over key id and nonce. Who finds a collision under his own key id has only
@@ -37,19 +52,27 @@ impl ReplayCache {
     /// Burns `nonce` of the key `keyid` until `deadline`. Times are Unix seconds.
     pub(super) fn burn(&mut self, keyid: &str, nonce: &str, deadline: u64, now: u64) -> Burn {
         self.forget_before(now);
+        if deadline < self.forgotten_before {
+            return Burn::Late;
+        }
         let mark = mark(keyid, nonce);
-        if self.burnt.contains(&mark) {
-            return Burn::Replayed;
+        let full = self.burnt.len() >= CAPACITY;
+        match self.burnt.entry(mark) {
+            Entry::Occupied(mut seen) => match seen.insert(Seen::Again) {
+                Seen::Once => Burn::Replayed,
+                Seen::Again => Burn::ReplayedAgain,
+            },
+            Entry::Vacant(_) if full => Burn::Full,
+            Entry::Vacant(free) => {
+                free.insert(Seen::Once);
+                self.by_deadline.entry(deadline).or_default().push(mark);
+                Burn::Fresh
+            }
         }
-        if self.burnt.len() >= CAPACITY {
-            return Burn::Full;
-        }
-        self.burnt.insert(mark);
-        self.by_deadline.entry(deadline).or_default().push(mark);
-        Burn::Fresh
     }
 
     fn forget_before(&mut self, now: u64) {
+        self.forgotten_before = self.forgotten_before.max(now);
         while let Some(bucket) = self.by_deadline.first_entry() {
             if *bucket.key() >= now {
                 break;
@@ -82,8 +105,20 @@ mod tests {
         let mut cache = ReplayCache::default();
         assert_eq!(cache.burn("key", "nonce", 100, 40), Burn::Fresh);
         assert_eq!(cache.burn("key", "nonce", 100, 40), Burn::Replayed);
-        assert_eq!(cache.burn("key", "nonce", 165, 100), Burn::Replayed);
+        assert_eq!(cache.burn("key", "nonce", 165, 100), Burn::ReplayedAgain);
         assert_eq!(cache.burn("key", "nonce", 165, 101), Burn::Fresh);
+    }
+
+    #[test]
+    fn a_replay_that_raced_the_clock_is_not_taken_for_fresh() {
+        let mut cache = ReplayCache::default();
+        assert_eq!(cache.burn("key", "nonce", 100, 40), Burn::Fresh);
+        // Two requests are verified at second 100; the other one is slower, and comes to burn its nonce
+        // after a third has come at 101.
+        assert_eq!(cache.burn("key", "other", 166, 101), Burn::Fresh);
+        assert_eq!(cache.burn("key", "nonce", 100, 100), Burn::Late);
+        // So is one of an hour ago after the clock was set back by that hour.
+        assert_eq!(cache.burn("key", "nonce", 100, 40), Burn::Late);
     }
 
     #[test]
