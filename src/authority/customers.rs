@@ -1,7 +1,8 @@
 //! Customers and their signing keys: changed in the state directory, logged, then served.
 //!
-//! A change is durable in the state directory before it is logged, and logged before it is answered or takes
-//! effect. If the log does not take it, no further change is made until it has; a restart in between finds
+//! A change is durable in the state directory before it is logged, and logged before it is answered. What it
+//! grants it grants once it is logged; what it takes away is gone before, so that the log has nothing issued
+//! after a suspension or a revocation. If the log does not take it, no further change is made until it has; a restart in between finds
 //! the difference and logs it as recovered.
 
 use audit::{CustomerChange, Event, Hex};
@@ -163,12 +164,16 @@ impl Desk {
             .set_status(sealing_key, &author.customer, status)
             .map_err(problem)?;
         let said = author.change(change.generation);
-        let event = match status {
-            CustomerStatus::Active => Event::CustomerResumed(said),
-            CustomerStatus::Suspended => Event::CustomerSuspended(said),
-        };
-        self.log_change(papers, vec![event])?;
-        self.serve(change.registry, None)?;
+        match status {
+            CustomerStatus::Active => {
+                self.log_change(papers, vec![Event::CustomerResumed(said)])?;
+                self.serve(change.registry, None)?;
+            }
+            CustomerStatus::Suspended => {
+                self.serve(change.registry, None)?;
+                self.log_change(papers, vec![Event::CustomerSuspended(said)])?;
+            }
+        }
         self.show(papers, &author.customer)
     }
 
@@ -221,8 +226,8 @@ impl Desk {
             change: change_said,
             keyid: keyid.to_string(),
         };
-        self.log_change(papers, vec![event])?;
         self.serve(change.registry, None)?;
+        self.log_change(papers, vec![event])?;
         self.show(papers, &author.customer)
     }
 
@@ -270,7 +275,7 @@ impl Desk {
         self.serve(registry, master)
     }
 
-    /// Lets a logged change take effect, here and at the proxies.
+    /// Lets a change take effect, here and at the proxies.
     fn serve(
         &self,
         registry: Registry,

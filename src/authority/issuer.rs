@@ -1,13 +1,13 @@
 //! Answers customers' requests: admission, decision, audit entry, reply, in that order.
 //!
-//! Nothing leaves before its entry is durable. The secrets are borrowed for the computation only; while
-//! a request waits for the disk it holds none. Everything is bounded: requests at once, bulk work at
+//! Nothing leaves before its entry is durable. The secrets are borrowed for the computation only, and
+//! until the entry is handed over; while a request waits for the disk it holds none. Everything is bounded: requests at once, bulk work at
 //! once, the wait for the log.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use audit::{AppendError, BurntNonce, Event, Log, Timestamp};
+use audit::{AppendError, BurntNonce, Event, Log, Receipt, Timestamp};
 use bytes::Bytes;
 use hyper::http::request::Parts;
 use tokio::sync::Semaphore;
@@ -18,7 +18,7 @@ use wire::{Problem, ProblemType};
 use super::decide::{Arrived, Decision, Names, decide};
 use super::keyring::Keyring;
 use super::replay::ReplayCache;
-use super::reply::{Draft, Prepared};
+use super::reply::Draft;
 use super::vault::Vault;
 use crate::service::clock::unix_seconds;
 use crate::service::http::{Reply, problem_reply};
@@ -147,10 +147,10 @@ impl Issuer {
                     "the request failed within the authority",
                 )
             })??;
-            return self.conclude(prepared).await;
+            return conclude(prepared).await;
         }
         let prepared = self.prepare(call, &head, &body)?;
-        self.conclude(prepared).await
+        conclude(prepared).await
     }
 
     /// Nothing is issued that no checkpoint will cover for long.
@@ -166,8 +166,14 @@ impl Issuer {
         Err(Problem::new(ProblemType::AuditUnavailable, detail).with_retry_after(5))
     }
 
-    /// Computes the reply and signs it: all that needs a secret.
-    fn prepare(&self, call: Call, head: &Parts, body: &[u8]) -> Result<Prepared, Problem> {
+    /// Computes the reply, signs it and hands its entry over. A lock or a suspension waits for that, so the
+    /// log has nothing issued after it.
+    fn prepare(
+        &self,
+        call: Call,
+        head: &Parts,
+        body: &[u8],
+    ) -> Result<Prepared<impl Future<Output = Appended> + Send + use<>>, Problem> {
         self.setup.vault.with(|keyring| {
             let arrived = Arrived {
                 call,
@@ -176,7 +182,11 @@ impl Issuer {
                 now: unix_seconds(),
             };
             let draft = self.draft(&arrived, keyring)?;
-            draft.sign(&arrived, &keyring.response.key)
+            let (reply, event) = draft.sign(&arrived, &keyring.response.key)?;
+            Ok(Prepared {
+                reply,
+                durable: event.map(|event| self.setup.log.append(event)),
+            })
         })?
     }
 
@@ -211,18 +221,23 @@ impl Issuer {
             customer,
         }
     }
+}
 
-    /// Waits for the entry, then lets the reply go.
-    async fn conclude(&self, prepared: Prepared) -> Result<Reply, Problem> {
-        if let Some(event) = prepared.event {
-            self.setup
-                .log
-                .append(event)
-                .await
-                .map_err(audit_unavailable)?;
-        }
-        Ok(prepared.reply)
+/// What became of an entry.
+type Appended = Result<Receipt, AppendError>;
+
+/// A signed reply, and the entry that must be durable before it leaves.
+struct Prepared<F> {
+    reply: Reply,
+    durable: Option<F>,
+}
+
+/// Waits for the entry, then lets the reply go.
+async fn conclude(prepared: Prepared<impl Future<Output = Appended>>) -> Result<Reply, Problem> {
+    if let Some(durable) = prepared.durable {
+        durable.await.map_err(audit_unavailable)?;
     }
+    Ok(prepared.reply)
 }
 
 fn refusal_event(report: RefusalReport) -> Event {
@@ -253,3 +268,7 @@ pub(super) fn audit_unavailable(error: AppendError) -> Problem {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "issuer_tests.rs"]
+mod tests;

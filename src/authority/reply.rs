@@ -25,12 +25,6 @@ pub(super) struct Draft {
     event: Option<Event>,
 }
 
-/// A signed reply, and the event that must be durable before it leaves.
-pub(super) struct Prepared {
-    pub(super) reply: Reply,
-    pub(super) event: Option<Event>,
-}
-
 impl Draft {
     /// A share or permits.
     pub(super) fn share(issued: Issued) -> Self {
@@ -65,8 +59,12 @@ impl Draft {
         }
     }
 
-    /// Signs the reply, bound to the request.
-    pub(super) fn sign(self, request: &Arrived<'_>, key: &SigningKey) -> Result<Prepared, Problem> {
+    /// Signs the reply, bound to the request. The event must be durable before it leaves.
+    pub(super) fn sign(
+        self,
+        request: &Arrived<'_>,
+        key: &SigningKey,
+    ) -> Result<(Reply, Option<Event>), Problem> {
         let response = ResponseToSign {
             status: self.status,
             content_type: self.media_type,
@@ -93,9 +91,6 @@ impl Draft {
             let value = HeaderValue::try_from(value).expect("signature fields are visible ASCII");
             headers.insert(HeaderName::from_static(name), value);
         }
-        Ok(Prepared {
-            reply,
-            event: self.event,
-        })
+        Ok((reply, self.event))
     }
 }

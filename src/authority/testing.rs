@@ -1,7 +1,11 @@
 //! What the tests of this process share: a real state directory with a quorum of one, opened without an
 //! HSM, and customers in it that sign requests.
 
-use audit::LogKey;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use audit::{Log, LogKey, Options, Origin, VerifierKey};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use hyper::http::request::Parts;
@@ -14,13 +18,16 @@ use state::{
     Genesis, KHsm, MasterKey, NewCustomer, NewSigningKey, Policy, Registry, Role, SealContext,
     SealingKey, StateDir, Wrap,
 };
-use wire::api::AuthorityIdHex;
-use wire::keys::{Algorithm, SigningKey};
+use wire::api::{AuthorityIdHex, NodeKeyInfo};
+use wire::keys::{Algorithm, SigningKey, VerifyingKey};
 use wire::signature::{RequestToSign, ResponseStatement, Stamp, sign_request};
 use zeroize::Zeroizing;
 
 use super::decide::Names;
+use super::issuer::{Identification, Issuer, Setup};
 use super::keyring::{Keyring, ResponseKey};
+use super::node_of;
+use super::vault::Vault;
 use crate::service::routes::Call;
 
 /// Unix seconds of all tests: 2026-11-20T18:48:00Z.
@@ -92,15 +99,87 @@ impl World {
 
     /// What is open.
     pub(super) fn into_keyring(self) -> (Keyring, Names, SigningKey, tempfile::TempDir) {
-        let key = SigningKey::generate(Algorithm::Ed25519).unwrap();
-        let authority = self.names.authority_id;
-        let statement = ResponseStatement::new(authority, "node-1", key.verifying_key(), NOW);
-        let certificate = statement.certify(&[0; 64]);
-        let response = ResponseKey { key, certificate };
-        let log_key = LogKey::from_bytes(&self.state.log_key(&self.key).unwrap());
-        let keyring = Keyring::new(self.registry, self.masters, log_key, response).unwrap();
+        let keyring = keyring(&self.state, &self.key, self.registry, self.masters);
         (keyring, self.names, self.customer_key, self._directory)
     }
+
+    /// An unlocked authority without its sockets.
+    pub(super) fn into_office(self) -> Office {
+        let log = new_log(&self._directory.path().join("audit"));
+        let chain = self.state.chain().clone();
+        let node = node_of(&chain).clone();
+        let vault = Arc::new(Vault::default());
+        vault.unseal(keyring(&self.state, &self.key, self.registry, self.masters));
+        let node_key = VerifyingKey::from_raw(node.public_key()).unwrap();
+        let setup = Setup {
+            names: self.names.clone(),
+            identification: Identification {
+                name: chain.current().authority.to_string(),
+                node: NodeKeyInfo::new(node.node.as_str(), &node_key),
+            },
+            vault: Arc::clone(&vault),
+            log: Arc::clone(&log),
+            max_unsigned: Duration::from_secs(60),
+        };
+        Office {
+            issuer: Arc::new(Issuer::new(setup, std::iter::empty())),
+            vault,
+            log,
+            names: self.names,
+            customer_key: self.customer_key,
+            directory: self._directory,
+        }
+    }
+}
+
+/// An unlocked authority without its sockets.
+pub(super) struct Office {
+    pub(super) issuer: Arc<Issuer>,
+    pub(super) vault: Arc<Vault>,
+    pub(super) log: Arc<Log>,
+    pub(super) names: Names,
+    pub(super) customer_key: SigningKey,
+    directory: tempfile::TempDir,
+}
+
+impl Office {
+    /// The names of the events logged so far.
+    pub(super) fn logged(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let directory = self.directory.path().join("audit");
+        audit::show(&directory, &audit::Filter::default(), |entry| {
+            names.push(entry.event.to_owned());
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+        names
+    }
+}
+
+fn new_log(directory: &Path) -> Arc<Log> {
+    let key = SigningKey::generate(Algorithm::Ed25519).unwrap();
+    let public = key.verifying_key().as_bytes().try_into().unwrap();
+    let verifier = VerifierKey::ed25519(Origin::of_authority(&[7; 32]), public);
+    let sign = |bytes: &[u8]| key.sign(bytes).map(Vec::from);
+    Arc::new(Log::create(directory, &verifier, Options::default(), sign).unwrap())
+}
+
+fn keyring(
+    state: &StateDir,
+    key: &SealingKey,
+    registry: Registry,
+    masters: Vec<(MasterKey, MasterSecret)>,
+) -> Keyring {
+    let response = SigningKey::generate(Algorithm::Ed25519).unwrap();
+    let authority = AuthorityIdHex::from_bytes(*state.chain().authority_id().as_bytes());
+    let statement = ResponseStatement::new(authority, "node-1", response.verifying_key(), NOW);
+    let certificate = statement.certify(&[0; 64]);
+    let response = ResponseKey {
+        key: response,
+        certificate,
+    };
+    let log_key = LogKey::from_bytes(&state.log_key(key).unwrap());
+    Keyring::new(registry, masters, log_key, response).unwrap()
 }
 
 /// A request as it arrives, signed with `key` at `created`.
