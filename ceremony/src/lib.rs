@@ -6,6 +6,7 @@
 //! | [`plan`] | the reviewed TOML plan, and every mistake in it |
 //! | [`approval`] | approvers' signatures on a plan |
 //! | [`init`] | the ceremony that founds a D-TA |
+//! | [`reshare`] | new holders for a D-TA that exists |
 //! | [`sharefile`] | one share, sealed to its holder |
 //! | [`words`] | hashes as words, to be read out |
 //! | [`session`] | unlock sessions: what an authority asks, what a holder answers |
@@ -22,6 +23,7 @@ pub mod holder;
 pub mod init;
 pub mod passphrase;
 pub mod plan;
+pub mod reshare;
 pub mod screens;
 pub mod session;
 pub mod sharefile;
