@@ -8,6 +8,8 @@
 //! | [`init`] | the ceremony that founds a D-TA |
 //! | [`reshare`] | new holders for a D-TA that exists |
 //! | [`sharefile`] | one share, sealed to its holder |
+//! | [`paper`] | one share, sealed, on a page of words |
+//! | [`pin`] | the PIN or passphrase over one copy of a share |
 //! | [`words`] | hashes as words, to be read out |
 //! | [`session`] | unlock sessions: what an authority asks, what a holder answers |
 //!
@@ -21,7 +23,9 @@ mod canonical;
 pub mod files;
 pub mod holder;
 pub mod init;
+pub mod paper;
 pub mod passphrase;
+pub mod pin;
 pub mod plan;
 pub mod reshare;
 pub mod screens;

@@ -126,7 +126,7 @@ impl Passphrase {
         self.0.clone()
     }
 
-    fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
@@ -137,7 +137,7 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-fn first_line(path: &Path) -> Result<String, PassphraseError> {
+pub(crate) fn first_line(path: &Path) -> Result<String, PassphraseError> {
     let bytes = files::read_secret(path, LONGEST_FILE)?;
     let line = bytes
         .split(|byte| *byte == b'\n')

@@ -51,7 +51,7 @@ pub use manifest::{
 };
 pub use name::{Name, NameError, Recipient, RecipientError, Timestamp, TimestampError};
 pub use set::{Holder, SetDescription, SetError};
-pub use share::{Share, ShareError};
+pub use share::{Share, ShareError, ShareHeader};
 pub use signing::{
     HolderKey, HolderKeyError, HolderSignature, HolderSigningKey, Purpose, SignatureInvalid,
 };

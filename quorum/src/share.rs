@@ -57,6 +57,18 @@ impl Share {
         self.value.index()
     }
 
+    /// All but the value.
+    pub fn header(&self) -> ShareHeader {
+        ShareHeader {
+            genesis: self.genesis,
+            set_id: self.set_id,
+            epoch: self.epoch,
+            index: self.index(),
+            threshold: self.threshold,
+            holder: self.holder.clone(),
+        }
+    }
+
     /// The bytes of the share, 105 plus the length of the name; see the module.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let name = self.holder.as_str().as_bytes();
@@ -80,19 +92,53 @@ impl Share {
     /// # Errors
     /// When they are no share of version 1, whole and undamaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, ShareError> {
-        let rest = bytes.strip_prefix(MAGIC).ok_or(ShareError::NotAShare)?;
-        match rest.first() {
-            Some(&VERSION) => {}
-            Some(&version) => return Err(ShareError::Version { version }),
-            None => return Err(ShareError::Length { have: bytes.len() }),
-        }
+        behind_version(bytes)?;
         let length = ShareError::Length { have: bytes.len() };
         let (body, sum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or(length)?;
         if checksum(body) != *sum {
             return Err(ShareError::Checksum);
         }
+        let (header, fields) = ShareHeader::decode_prefix(body)?;
+        let value: &[u8; 32] = fields.try_into().map_err(|_| length)?;
+        let value = ShareValue::from_be_bytes(header.index, value)
+            .ok_or(ShareError::Field { what: "value" })?;
+        Ok(Self {
+            genesis: header.genesis,
+            set_id: header.set_id,
+            epoch: header.epoch,
+            threshold: header.threshold,
+            holder: header.holder,
+            value,
+        })
+    }
+}
+
+/// What a share says of itself, without its value: nothing secret. The first 65 + L bytes of its encoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareHeader {
+    /// The authority it belongs to.
+    pub genesis: AuthorityId,
+    /// The split it belongs to.
+    pub set_id: SetId,
+    /// The epoch of that split.
+    pub epoch: Epoch,
+    /// Its place in the set.
+    pub index: ShareIndex,
+    /// M of N of that split.
+    pub threshold: Threshold,
+    /// Whose share it is.
+    pub holder: Name,
+}
+
+impl ShareHeader {
+    /// Reads the header that `bytes` begin with; returns it and the bytes behind it.
+    ///
+    /// # Errors
+    /// When they do not begin like a share of version 1.
+    pub fn decode_prefix(bytes: &[u8]) -> Result<(Self, &[u8]), ShareError> {
+        let length = ShareError::Length { have: bytes.len() };
         let mut fields = Fields {
-            rest: &rest[1..rest.len() - CHECKSUM_BYTES],
+            rest: behind_version(bytes)?,
             length,
         };
         let genesis = AuthorityId::from_bytes(*fields.take()?);
@@ -100,10 +146,6 @@ impl Share {
         let epoch = Epoch::new(u32::from_be_bytes(*fields.take()?));
         let [index, m, n, name_length] = *fields.take()?;
         let holder = fields.take_slice(usize::from(name_length))?;
-        let value: &[u8; 32] = fields.take()?;
-        if !fields.rest.is_empty() {
-            return Err(length);
-        }
 
         let threshold =
             Threshold::new(m, n).map_err(|_| ShareError::Field { what: "threshold" })?;
@@ -115,16 +157,15 @@ impl Share {
             .ok()
             .and_then(|name| name.parse().ok())
             .ok_or(ShareError::Field { what: "name" })?;
-        let value =
-            ShareValue::from_be_bytes(index, value).ok_or(ShareError::Field { what: "value" })?;
-        Ok(Self {
+        let header = Self {
             genesis,
             set_id,
             epoch,
+            index,
             threshold,
             holder,
-            value,
-        })
+        };
+        Ok((header, fields.rest))
     }
 }
 
@@ -177,6 +218,15 @@ impl<'a> Fields<'a> {
     }
 }
 
+fn behind_version(bytes: &[u8]) -> Result<&[u8], ShareError> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or(ShareError::NotAShare)?;
+    match rest.split_first() {
+        Some((&VERSION, rest)) => Ok(rest),
+        Some((&version, _)) => Err(ShareError::Version { version }),
+        None => Err(ShareError::Length { have: bytes.len() }),
+    }
+}
+
 fn checksum(body: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let digest = Sha256::digest(body);
     *digest.first_chunk().expect("SHA-256 gives 32 bytes")
@@ -217,6 +267,18 @@ mod tests {
                 assert_eq!(share.encode(), *bytes);
                 assert!(set.set.commitments().accept(&share.value));
             }
+        }
+    }
+
+    #[test]
+    fn the_header_can_be_read_without_the_value() {
+        let bytes = sample();
+        let (header, rest) = ShareHeader::decode_prefix(&bytes).unwrap();
+        assert_eq!(header.holder.as_str(), "holder 1");
+        assert_eq!((header.index.get(), header.threshold.n()), (1, 3));
+        assert_eq!(rest.len(), 32 + CHECKSUM_BYTES);
+        for length in 0..bytes.len() - rest.len() {
+            assert!(ShareHeader::decode_prefix(&bytes[..length]).is_err());
         }
     }
 

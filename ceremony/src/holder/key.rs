@@ -7,7 +7,8 @@
 //! age AGE-SECRET-KEY-1...        the X25519 identity, Bech32
 //! ed25519 64 hex digits          the RFC 8032 seed
 //! ```
-//! A later version may name the identity of an age plugin in place of the X25519 identity.
+//! A holder with a hardware key has the identity of an age plugin there (`AGE-PLUGIN-NAME-1...`), and in the next line
+//! `recipient age1NAME1...`, the recipient that it opens.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -18,7 +19,8 @@ use age::secrecy::ExposeSecret;
 use quorum::{HolderSignature, HolderSigningKey, Purpose};
 use zeroize::Zeroizing;
 
-use super::{BadName, HolderName, HolderPublic, SELF_SIGNATURE, ShareRecipient};
+use super::identity::{MissingPlugin, OwnIdentity, PluginIdentity};
+use super::{BadName, HolderName, HolderPublic, SELF_SIGNATURE};
 use crate::files::{self, FileError, Privacy};
 use crate::passphrase::Passphrase;
 
@@ -33,7 +35,7 @@ const LONGEST_PLAINTEXT: usize = 1024;
 /// A holder's opened key. Zeroised on drop; `Debug` prints the name alone.
 pub struct HolderSecrets {
     public: HolderPublic,
-    identity: age::x25519::Identity,
+    identity: OwnIdentity,
     signing: HolderSigningKey,
 }
 
@@ -119,15 +121,27 @@ impl HolderSecrets {
     /// # Errors
     /// [`HolderSecretsError::Generate`].
     pub fn generate(name: &HolderName) -> Result<Self, HolderSecretsError> {
+        let identity = OwnIdentity::X25519(age::x25519::Identity::generate());
+        Self::around(name, identity)
+    }
+
+    /// A fresh signing key for the holder `name`, whose shares are sealed to a hardware key.
+    ///
+    /// # Errors
+    /// [`HolderSecretsError::Generate`].
+    pub fn generate_with(
+        name: &HolderName,
+        identity: PluginIdentity,
+    ) -> Result<Self, HolderSecretsError> {
+        Self::around(name, OwnIdentity::Plugin(identity))
+    }
+
+    fn around(name: &HolderName, identity: OwnIdentity) -> Result<Self, HolderSecretsError> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut())
             .map_err(|_| HolderSecretsError::Generate("no random numbers"))?;
         let signing = HolderSigningKey::from_seed(seed);
-        Ok(Self::from_parts(
-            name.clone(),
-            age::x25519::Identity::generate(),
-            signing,
-        ))
+        Ok(Self::from_parts(name.clone(), identity, signing))
     }
 
     /// Writes `NAME.holder` (0600) and `NAME.holder.pub` into `dir`; returns both paths.
@@ -194,18 +208,27 @@ impl HolderSecrets {
         &self.signing
     }
 
-    pub(crate) fn identity(&self) -> &age::x25519::Identity {
-        &self.identity
+    pub(crate) fn identity(&self) -> Result<Box<dyn age::Identity>, MissingPlugin> {
+        self.identity.to_age()
     }
 
-    fn from_parts(
-        name: HolderName,
-        identity: age::x25519::Identity,
-        signing: HolderSigningKey,
-    ) -> Self {
+    /// The X25519 identity, where the key file holds one.
+    pub(crate) fn x25519(&self) -> Option<&age::x25519::Identity> {
+        match &self.identity {
+            OwnIdentity::X25519(identity) => Some(identity),
+            OwnIdentity::Plugin(_) => None,
+        }
+    }
+
+    /// Another value of the same key, for a rehearsal, in which one person sits on two chairs.
+    pub(crate) fn twin(&self) -> Self {
+        parse(&self.plaintext()).expect("a key reads what it wrote")
+    }
+
+    fn from_parts(name: HolderName, identity: OwnIdentity, signing: HolderSigningKey) -> Self {
         let mut public = HolderPublic {
             name,
-            recipient: ShareRecipient(identity.to_public()),
+            recipient: identity.recipient(),
             sign_key: signing.public(),
             signature: HolderSignature::from_bytes([0; 64]),
         };
@@ -240,7 +263,10 @@ impl HolderSecrets {
     fn plaintext(&self) -> Zeroizing<String> {
         // Room for everything at once: a string that grows leaves copies of the secret behind.
         let mut text = Zeroizing::new(String::with_capacity(LONGEST_PLAINTEXT));
-        let identity = self.identity.to_string();
+        let identity = match &self.identity {
+            OwnIdentity::X25519(identity) => identity.to_string(),
+            OwnIdentity::Plugin(plugin) => plugin.to_lines().into(),
+        };
         let seed = Zeroizing::new(hex::encode(self.signing.seed().as_slice()));
         for part in [
             FIRST_LINE,
@@ -328,6 +354,10 @@ fn parse(text: &str) -> Result<HolderSecrets, &'static str> {
     };
     let name = field("name").ok_or("the line `name` is missing")?;
     let identity = field("age").ok_or("the line `age` is missing")?;
+    let recipient = match identity.starts_with("AGE-PLUGIN-") {
+        true => Some(field("recipient").ok_or("the line `recipient` is missing")?),
+        false => None,
+    };
     let seed_hex = field("ed25519").ok_or("the line `ed25519` is missing")?;
     if lines.next().is_some() {
         return Err("it has more lines than a holder key");
@@ -335,9 +365,19 @@ fn parse(text: &str) -> Result<HolderSecrets, &'static str> {
     let name = name
         .parse()
         .map_err(|_: BadName| "the name is not a holder's name")?;
-    let identity = identity
-        .parse()
-        .map_err(|_| "the age identity does not parse")?;
+    let identity = match recipient {
+        None => OwnIdentity::X25519(
+            identity
+                .parse()
+                .map_err(|_| "the age identity does not parse")?,
+        ),
+        Some(recipient) => {
+            let recipient = recipient
+                .parse()
+                .map_err(|_| "the recipient does not parse")?;
+            OwnIdentity::Plugin(PluginIdentity::new(identity, recipient)?)
+        }
+    };
     let mut seed = Zeroizing::new([0; 32]);
     hex::decode_to_slice(seed_hex, seed.as_mut())
         .map_err(|_| "the Ed25519 seed is not 64 hex digits")?;
@@ -421,7 +461,7 @@ mod tests {
             "{error}"
         );
 
-        let sealed = age::encrypt_and_armor(key.public().recipient.as_age(), b"x").unwrap();
+        let sealed = key.public().recipient.seal(b"x").unwrap();
         let share = dir.path().join("a.share");
         std::fs::write(&share, sealed).unwrap();
         let error = HolderSecrets::open(&share, &passphrase()).unwrap_err();

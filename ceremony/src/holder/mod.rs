@@ -4,15 +4,20 @@
 //! signs for the holder, under a passphrase) and a public file, `NAME.holder.pub` ([`HolderPublic`]), which goes into
 //! ceremony plans. Neither is ever overwritten. This module does not decide who may hold a share: the plan does.
 
+mod identity;
 mod key;
+mod recipient;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use identity::{MissingPlugin, PluginIdentity};
 pub use key::{HolderSecrets, HolderSecretsError, key_path, public_path, seen_path};
 use quorum::{HolderKey, HolderSignature, Purpose};
+pub(crate) use recipient::CannotSeal;
+pub use recipient::{BadRecipient, ShareRecipient};
 
 use crate::canonical;
 
@@ -75,51 +80,6 @@ impl fmt::Display for HolderName {
 impl fmt::Debug for HolderName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HolderName({})", self.0)
-    }
-}
-
-/// Where a share is sealed to: an age X25519 recipient, `age1...` in Bech32.
-///
-/// Recipients of age plugins (`age1yubikey1...`) will be another form of this type.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ShareRecipient(age::x25519::Recipient);
-
-/// Why a text is not a recipient.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not an age X25519 recipient (age1...): {0}")]
-pub struct BadRecipient(&'static str);
-
-impl ShareRecipient {
-    /// The same as a manifest writes it.
-    #[must_use]
-    pub fn to_recipient(&self) -> quorum::Recipient {
-        self.to_string()
-            .parse()
-            .expect("an X25519 recipient is lower-case Bech32 that begins with age1")
-    }
-
-    pub(crate) fn as_age(&self) -> &age::x25519::Recipient {
-        &self.0
-    }
-}
-
-impl FromStr for ShareRecipient {
-    type Err = BadRecipient;
-
-    fn from_str(text: &str) -> Result<Self, BadRecipient> {
-        text.parse().map(Self).map_err(BadRecipient)
-    }
-}
-
-impl fmt::Display for ShareRecipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for ShareRecipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ShareRecipient({})", self.0)
     }
 }
 
