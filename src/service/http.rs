@@ -1,7 +1,7 @@
 //! Small pieces of HTTP that both processes use: bounded bodies and problem replies.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
@@ -13,30 +13,39 @@ use wire::{Problem, ProblemType};
 /// A reply whose body is in memory.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
+/// How much of a body that is too long is still read, in bytes. A caller that writes its whole request
+/// before it reads would else see a reset connection in place of the refusal.
+const MOST_DISCARDED: usize = 1 << 20;
+
 /// Reads a whole body of at most `limit` bytes.
 ///
 /// # Errors
-/// `too-large` beyond the limit (at once, if the length was announced), `malformed` if the body ends early.
-pub(crate) async fn read_body<B>(body: B, limit: usize) -> Result<Bytes, Problem>
+/// `too-large` for a longer one, of which up to [`MOST_DISCARDED`] bytes are read and thrown away;
+/// `malformed` for one that breaks off.
+pub(crate) async fn read_body<B>(mut body: B, limit: usize) -> Result<Bytes, Problem>
 where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body<Data = Bytes> + Unpin,
 {
-    let too_large = || {
+    let most = limit + MOST_DISCARDED;
+    let mut length = 0_usize;
+    let mut kept = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let cut = |_| Problem::new(ProblemType::Malformed, "the body ended before its end");
+        let Ok(data) = frame.map_err(cut)?.into_data() else {
+            continue;
+        };
+        length = length.saturating_add(data.len());
+        if length <= limit {
+            kept.extend_from_slice(&data);
+        } else if length > most || body.size_hint().lower() > MOST_DISCARDED as u64 {
+            break;
+        }
+    }
+    if length > limit {
         let detail = format!("the body is longer than the {limit} bytes allowed here");
-        Problem::new(ProblemType::TooLarge, detail)
-    };
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
+        return Err(Problem::new(ProblemType::TooLarge, detail));
     }
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Problem::new(
-            ProblemType::Malformed,
-            "the body ended before its end",
-        )),
-    }
+    Ok(kept.into())
 }
 
 /// The request line and fields as the signature profile reads them.
@@ -96,6 +105,8 @@ mod tests {
     async fn a_body_at_the_limit_is_read_and_one_byte_more_is_too_large() {
         let body = |length: usize| Full::new(Bytes::from(vec![b'x'; length]));
         assert_eq!(read_body(body(8), 8).await.unwrap().len(), 8);
+        let problem = read_body(body(4 * MOST_DISCARDED), 8).await.unwrap_err();
+        assert_eq!(problem.kind(), ProblemType::TooLarge);
         let problem = read_body(body(9), 8).await.unwrap_err();
         assert_eq!(problem.kind(), ProblemType::TooLarge);
         assert_eq!(
