@@ -19,11 +19,13 @@
 //! the network. Two D-TAs may share neither authority id nor commitment.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mpin::Commitment;
+use rustls_pki_types::ServerName;
 use serde::Deserialize;
 use wire::api::{AuthorityIdHex, CommitmentHex, KeyVersion, Suite};
 use wire::keys::{KeyError, SigningKey, VerifyingKey};
@@ -132,34 +134,44 @@ impl Endpoint {
         let uri: http::Uri = url.parse().map_err(|_| expected())?;
         let authority = uri.authority().ok_or_else(expected)?;
         let bare = uri.path() == "/" && uri.query().is_none() && !authority.as_str().contains('@');
-        if uri.scheme_str() != Some("https") || !bare || authority.host().is_empty() {
+        if uri.scheme_str() != Some("https") || !bare {
             return Err(expected());
         }
-        // A port that is no port would silently become 443.
         let shown = authority.host().to_ascii_lowercase();
-        let rest = &authority.as_str()[authority.host().len()..];
-        let port = match rest.strip_prefix(':') {
-            None => 443,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|port| *port != 0)
-                .ok_or_else(expected)?,
+        let host = bare_host(&shown).ok_or_else(expected)?.to_owned();
+        let port = match &authority.as_str()[authority.host().len()..] {
+            "" => 443,
+            // A port that is no port would silently become 443.
+            rest => port(rest).ok_or_else(expected)?,
         };
         let public_authority = match port {
             443 => shown.clone(),
             _ => format!("{shown}:{port}"),
         };
-        let host = shown
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
         Ok(Endpoint {
             host,
             port,
             public_authority,
         })
     }
+}
+
+/// A name that a certificate can be for, an IPv4 address, or an IPv6 address that stood in brackets.
+fn bare_host(shown: &str) -> Option<&str> {
+    match shown.strip_prefix('[') {
+        Some(rest) => {
+            let address = rest.strip_suffix(']')?;
+            address.parse::<Ipv6Addr>().ok().map(|_| address)
+        }
+        None => ServerName::try_from(shown).ok().map(|_| shown),
+    }
+}
+
+/// The number in `:8443`.
+fn port(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix(':')?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|port| plain && *port != 0)
 }
 
 /// Reads a signing key: PEM, unencrypted PKCS#8, readable by its owner only.

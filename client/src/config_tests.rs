@@ -227,3 +227,27 @@ fn the_signed_authority_is_the_host_with_the_port_unless_443() {
         assert_eq!(endpoint.public_authority, authority);
     }
 }
+
+#[test]
+fn a_url_whose_host_or_port_is_none_is_refused() {
+    for url in [
+        "https://[]",
+        "https://[]841:/",
+        "https://[::1]8443",
+        "https://[alpha.example]",
+        "https://[::1",
+        "https://alpha..example",
+        "https://-alpha.example",
+        "https://alpha.example:",
+        "https://alpha.example:0",
+        "https://alpha.example:+443",
+        "https://alpha.example:65536",
+        "https://:443",
+    ] {
+        let message = Endpoint::parse(url).unwrap_err();
+        assert_eq!(
+            message,
+            format!("expected https://HOST or https://HOST:PORT, got {url:?}")
+        );
+    }
+}
