@@ -7,6 +7,9 @@
 //! | [`approval`] | approvers' signatures on a plan |
 //! | [`init`] | the ceremony that founds a D-TA |
 //! | [`reshare`] | new holders for a D-TA that exists |
+//! | [`rehearse`] | the same on a throw-away token, with a drill |
+//! | [`verify`] | whether transcript, manifest and plan belong together |
+//! | [`script`] | the ceremony on paper |
 //! | [`sharefile`] | one share, sealed to its holder |
 //! | [`paper`] | one share, sealed, on a page of words |
 //! | [`pin`] | the PIN or passphrase over one copy of a share |
@@ -27,13 +30,16 @@ pub mod paper;
 pub mod passphrase;
 pub mod pin;
 pub mod plan;
+pub mod rehearse;
 pub mod reshare;
 pub mod screens;
+pub mod script;
 pub mod session;
 pub mod sharefile;
 #[cfg(test)]
 mod testing;
 pub mod transcript;
+pub mod verify;
 pub mod words;
 
 pub use canonical::HexBytes;

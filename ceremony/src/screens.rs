@@ -17,7 +17,7 @@ use crate::transcript::StepRecord;
 use crate::words;
 
 /// How often a person may try a passphrase before the tool gives up.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 const COLUMNS: usize = 80;
 
 /// The machine's clock, to the second.
@@ -115,13 +115,13 @@ fn ask_passphrase(prompt: &str) -> Result<Passphrase, DeskError> {
 
 /// Keeps the terminal from echoing for as long as it lives. A prompt alone would not do: while a passphrase is tried, which
 /// takes a second by design, the next one may be typed already.
-struct Quiet {
+pub(crate) struct Quiet {
     before: Termios,
 }
 
 impl Quiet {
     /// Nothing where there is no terminal.
-    fn begin() -> Option<Self> {
+    pub(crate) fn begin() -> Option<Self> {
         let before = tcgetattr(io::stdin()).ok()?;
         let mut quiet = before.clone();
         quiet.local_modes.remove(LocalModes::ECHO);
@@ -138,14 +138,14 @@ impl Drop for Quiet {
 }
 
 /// A line from the terminal without echo.
-fn ask(prompt: &str) -> Result<String, DeskError> {
+pub(crate) fn ask(prompt: &str) -> Result<String, DeskError> {
     if !io::stdin().is_terminal() {
         return Err(DeskError::NoTerminal("a passphrase".to_owned()));
     }
     Ok(rpassword::prompt_password(prompt)?)
 }
 
-fn complain(error: &dyn std::error::Error, remedy: Option<&str>) {
+pub(crate) fn complain(error: &dyn std::error::Error, remedy: Option<&str>) {
     eprintln!("error: {error}");
     if let Some(remedy) = remedy {
         eprintln!("try: {remedy}");
@@ -155,6 +155,27 @@ fn complain(error: &dyn std::error::Error, remedy: Option<&str>) {
 /// Prints a step: its number, what was done, what came of it, broken to 80 columns.
 pub fn print_step(step: &StepRecord, total: u32) {
     print_wrapped(&format!("[{:>2}/{total}] ", step.number), &step.detail);
+}
+
+/// As [`print_step`], for a rehearsal.
+pub fn print_rehearsed_step(step: &StepRecord, total: u32) {
+    let head = format!("REHEARSAL [{:>2}/{total}] ", step.number);
+    print_wrapped(&head, &step.detail);
+}
+
+/// What a rehearsal shows where a holder will be asked for the key.
+pub fn print_rehearsed_turn(seat: Seat<'_>) {
+    print_turn(seat);
+    println!("REHEARSAL: on the day, the key file and its passphrase are asked for here.");
+}
+
+fn print_turn(seat: Seat<'_>) {
+    println!(
+        "\nShare {} of {}. It is the turn of {}.",
+        seat.index,
+        seat.threshold.n(),
+        seat.holder.name
+    );
 }
 
 /// Prints `text` behind `head`, broken to 80 columns; further lines begin below the text.
@@ -173,7 +194,9 @@ pub fn print_hash(label: &str, hash: &[u8; 32]) {
     }
 }
 
-fn wrapped(head: &str, text: &str) -> Vec<String> {
+/// The lines that [`print_wrapped`] prints.
+#[must_use]
+pub fn wrapped(head: &str, text: &str) -> Vec<String> {
     let indent = " ".repeat(head.chars().count());
     let mut lines = vec![head.to_owned()];
     for word in text.split(' ') {
@@ -207,11 +230,7 @@ impl Desk for Terminal {
 
     fn call(&mut self, seat: Seat<'_>) -> Result<HolderSecrets, DeskError> {
         let name = &seat.holder.name;
-        println!(
-            "\nShare {} of {}. It is the turn of {name}.",
-            seat.index,
-            seat.threshold.n()
-        );
+        print_turn(seat);
         let mut tries = 1;
         loop {
             let path = ask_path(

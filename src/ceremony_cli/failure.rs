@@ -7,6 +7,7 @@ use ceremony::init::{DeskError, InitError};
 use ceremony::passphrase::PassphraseError;
 use ceremony::session::{AnswerError, SeenError};
 use ceremony::sharefile::ShareFileError;
+use ceremony::verify::Misfit;
 use ceremony::words::BadWords;
 use hsm::HsmError;
 
@@ -37,6 +38,7 @@ into_cli_error! {
     InitError => init_exit,
     NotApproved => |_| Exit::Refused,
     CannotApprove => |_| Exit::Refused,
+    Misfit => |_| Exit::Refused,
     BadWords => |_| Exit::Refused,
 }
 

@@ -5,8 +5,11 @@ mod approve;
 mod failure;
 mod holder;
 mod plan;
+mod rehearse;
 mod run;
+mod script;
 mod unlock;
+mod verify;
 
 use crate::service::process;
 use crate::term::{CliError, CliResult, Exit};
@@ -24,8 +27,14 @@ pub(crate) enum CeremonyCommand {
     Approve(approve::ApproveArgs),
     /// Say a hash in words to be read out, and back.
     Words(approve::WordsArgs),
+    /// Print the script of a ceremony, as text or HTML.
+    Script(script::ScriptArgs),
+    /// Carry out a plan on a throw-away SoftHSM2 token, with a drill, and keep nothing.
+    Rehearse(rehearse::RehearseArgs),
     /// Found a D-TA as the plan says: the ceremony itself.
     Run(run::RunArgs),
+    /// Check a transcript with its manifest and plan, offline.
+    Verify(verify::VerifyArgs),
 }
 
 /// `dta holder ...`
@@ -44,7 +53,10 @@ pub(crate) fn run_ceremony(command: CeremonyCommand) -> CliResult {
         CeremonyCommand::Check(args) => plan::run_check(args),
         CeremonyCommand::Approve(args) => approve::run_approve(args),
         CeremonyCommand::Words(args) => approve::run_words(args),
+        CeremonyCommand::Script(args) => script::run_script(args),
+        CeremonyCommand::Rehearse(args) => rehearse::run_rehearse(args),
         CeremonyCommand::Run(args) => run::run(args),
+        CeremonyCommand::Verify(args) => verify::run_verify(args),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `dta ceremony run`: the ceremony, with its own `dta hsm` child.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ceremony::approval::{Approved, LONGEST_APPROVAL, SignedApproval};
@@ -9,12 +10,15 @@ use ceremony::plan::Plan;
 use ceremony::screens::{self, Terminal};
 use ceremony::transcript::StepRecord;
 use ceremony::{files, words};
-use hsm::HsmChild;
+use hsm::{HsmChild, HsmError};
 use serde_json::json;
 
 use super::failure::hsm_error;
 use super::plan::{print_notices, read_plan};
 use crate::term::{CliError, CliResult, Exit, print_json};
+
+/// The program and its version, for transcripts.
+pub(super) const TOOL: &str = concat!("dta ", env!("CARGO_PKG_VERSION"));
 
 /// Found a D-TA as the plan says. Nothing that exists is touched; what a failed run made is removed again.
 #[derive(Debug, clap::Args)]
@@ -60,7 +64,6 @@ pub(super) fn run(args: RunArgs) -> CliResult {
     }
     let child = spawn_hsm(&args.hsm_config)?;
     let hsm = child.client();
-    let tool = concat!("dta ", env!("CARGO_PKG_VERSION"));
     let order = Init {
         plan: &plan,
         approved: &approved,
@@ -68,7 +71,7 @@ pub(super) fn run(args: RunArgs) -> CliResult {
         hsm: &hsm,
         state_dir: &args.state_dir,
         out_dir: &args.out,
-        tool,
+        tool: TOOL,
     };
     let report = init::run(order, desk.as_mut()).map_err(|failure| {
         for line in failure.aftermath() {
@@ -100,39 +103,48 @@ fn approvals(args: &RunArgs, plan: &Plan) -> CliResult<Approved> {
 /// A private `dta hsm` of this very program. Its log would run across the screen of a ceremony: without `DTA_LOG` it
 /// says only what went wrong, and nothing of the mechanisms that the PKCS#11 binding does not know.
 pub(super) fn spawn_hsm(config: &Path) -> CliResult<HsmChild> {
-    let exe = std::env::current_exe().map_err(|error| CliError::new(Exit::Failed, error))?;
-    let quiet = ("DTA_LOG".into(), "warn,cryptoki=off".into());
-    let environment = if std::env::var_os("DTA_LOG").is_none() {
-        vec![quiet]
-    } else {
-        Vec::new()
+    spawn_hsm_with(config, Vec::new()).map_err(hsm_error)
+}
+
+/// The same with further variables in its environment.
+pub(super) fn spawn_hsm_with(
+    config: &Path,
+    mut environment: Vec<(OsString, OsString)>,
+) -> Result<HsmChild, HsmError> {
+    let exe = std::env::current_exe().map_err(|error| HsmError::CannotStart {
+        program: "dta".into(),
+        problem: error.to_string(),
+    })?;
+    if std::env::var_os("DTA_LOG").is_none() {
+        environment.push(("DTA_LOG".into(), "warn,cryptoki=off".into()));
+    }
+    HsmChild::spawn_with(&exe, config, &environment)
+}
+
+/// Opens each key file with the passphrase file at the same place, or by asking; nobody is asked for what is not there.
+pub(super) fn open_keys(
+    paths: &[PathBuf],
+    passphrases: &[PathBuf],
+) -> CliResult<Vec<HolderSecrets>> {
+    let (keys, files) = (paths.len(), passphrases.len());
+    if files != 0 && files != keys {
+        let message = format!("{keys} --holder-key and {files} --passphrase-file do not pair up");
+        let remedy = Some("pass one --passphrase-file for each --holder-key, in the same order");
+        return Err(CliError::new(Exit::Usage, message).with_remedy(remedy));
+    }
+    let open = |(at, path): (usize, &PathBuf)| {
+        let passphrase = passphrases.get(at).map(PathBuf::as_path);
+        Ok(screens::open_key(path, passphrase)?)
     };
-    HsmChild::spawn_with(&exe, config, &environment).map_err(hsm_error)
+    paths.iter().enumerate().map(open).collect()
 }
 
 fn desk(args: &RunArgs, plan: &Plan) -> CliResult<Box<dyn Desk>> {
     if args.holder_keys.is_empty() {
         return Ok(Box::new(Terminal));
     }
-    let (keys, files) = (args.holder_keys.len(), args.passphrase_files.len());
-    if files != 0 && files != keys {
-        let message = format!("{keys} --holder-key and {files} --passphrase-file do not pair up");
-        let remedy = Some("pass one --passphrase-file for each --holder-key, in the same order");
-        return Err(CliError::new(Exit::Usage, message).with_remedy(remedy));
-    }
     // All keys are opened before anything is made, so a wrong passphrase costs nothing.
-    let open = |(at, path): (usize, &PathBuf)| {
-        Ok(screens::open_key(
-            path,
-            args.passphrase_files.get(at).map(PathBuf::as_path),
-        )?)
-    };
-    let opened: Vec<HolderSecrets> = args
-        .holder_keys
-        .iter()
-        .enumerate()
-        .map(open)
-        .collect::<CliResult<_>>()?;
+    let opened = open_keys(&args.holder_keys, &args.passphrase_files)?;
     let report: fn(&StepRecord, u32) = if args.json {
         |_, _| {}
     } else {

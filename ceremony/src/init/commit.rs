@@ -30,7 +30,7 @@ pub(super) struct Commit<'a> {
 }
 
 /// The node's key as the audit log and `authority.vkey` name it.
-pub(super) fn verifier_key(
+pub(crate) fn verifier_key(
     authority: AuthorityId,
     node: &NodeKey,
 ) -> Result<VerifierKey, InitError> {

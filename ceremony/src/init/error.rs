@@ -61,6 +61,9 @@ pub enum InitError {
     /// The plan has a holder beyond N.
     #[error("there is no share {0}")]
     NoSuchShare(ShareIndex),
+    /// The state directory has no wrapped `k_hsm`.
+    #[error("the state directory that was made has no wrap of the HSM's half of the lock")]
+    NoWrap,
     /// A file or directory.
     #[error("a file of the ceremony cannot be written")]
     File(#[from] FileError),
@@ -143,6 +146,7 @@ impl InitError {
             Self::NodeKey(_)
             | Self::NodeSignature
             | Self::NoSuchShare(_)
+            | Self::NoWrap
             | Self::VerifierKey(_) => None,
         }
     }

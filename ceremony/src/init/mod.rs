@@ -14,6 +14,7 @@ mod run;
 mod steps;
 
 pub use commit::AUDIT_DIR;
+pub(crate) use commit::verifier_key;
 pub use desk::{Desk, DeskError, KeysAtHand, Seat};
 pub use error::{InitError, InitFailure};
 pub use genesis::{Dealing, Founded, Genesis, GenesisError, GenesisFacts};

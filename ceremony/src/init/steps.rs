@@ -88,6 +88,10 @@ pub enum Step<'a> {
         /// The state directory.
         state: &'a dyn Display,
     },
+    /// Rehearsal: M holders have opened their shares again.
+    DrillShares,
+    /// Rehearsal: the state directory was opened.
+    DrillOpen,
 }
 
 impl Step<'_> {
@@ -112,6 +116,8 @@ impl Step<'_> {
             Self::Transcript { .. } => "transcript",
             Self::Files => "files",
             Self::Commit { .. } => "commit",
+            Self::DrillShares => "drill-shares",
+            Self::DrillOpen => "drill-open",
         }
     }
 
@@ -185,6 +191,14 @@ impl Step<'_> {
             }
             Self::Commit { state } => {
                 format!("the D-TA exists: state, audit log and anchor stand in {state}")
+            }
+            Self::DrillShares => format!(
+                "drill: {} holders opened their share files again",
+                threshold.m()
+            ),
+            Self::DrillOpen => {
+                "drill: their shares and the HSM open the state directory, as after a restart"
+                    .to_owned()
             }
         }
     }
