@@ -14,6 +14,7 @@
 //! | [`paper`] | one share, sealed, on a page of words |
 //! | [`pin`] | the PIN or passphrase over one copy of a share |
 //! | [`words`] | hashes as words, to be read out |
+//! | [`prompts`] | a share's PIN and the words of a page, at the terminal |
 //! | [`session`] | unlock sessions: what an authority asks, what a holder answers |
 //!
 //! State machines and formats take their clock and randomness from the caller and do no I/O; the shells around them are
@@ -30,6 +31,7 @@ pub mod paper;
 pub mod passphrase;
 pub mod pin;
 pub mod plan;
+pub mod prompts;
 pub mod rehearse;
 pub mod reshare;
 pub mod screens;

@@ -4,7 +4,10 @@ use ceremony::approval::{CannotApprove, NotApproved};
 use ceremony::files::FileError;
 use ceremony::holder::{HolderPublicError, HolderSecretsError};
 use ceremony::init::{DeskError, InitError};
+use ceremony::paper::PaperError;
 use ceremony::passphrase::PassphraseError;
+use ceremony::pin::PinError;
+use ceremony::prompts::AskError;
 use ceremony::session::{AnswerError, SeenError};
 use ceremony::sharefile::ShareFileError;
 use ceremony::verify::Misfit;
@@ -33,6 +36,9 @@ into_cli_error! {
     PassphraseError => passphrase_exit,
     DeskError => desk_exit,
     ShareFileError => share_exit,
+    PaperError => paper_exit,
+    PinError => pin_exit,
+    AskError => ask_exit,
     SeenError => |_| Exit::Failed,
     AnswerError => |_| Exit::Refused,
     InitError => init_exit,
@@ -83,6 +89,33 @@ fn desk_exit(error: &DeskError) -> Exit {
 fn share_exit(error: &ShareFileError) -> Exit {
     match error {
         ShareFileError::File(error) => file_exit(error),
+        _ => Exit::Refused,
+    }
+}
+
+fn paper_exit(error: &PaperError) -> Exit {
+    match error {
+        PaperError::Share(error) => share_exit(error),
+        PaperError::Pin(error) => pin_exit(error),
+        PaperError::CannotMake(_) => Exit::Failed,
+        _ => Exit::Refused,
+    }
+}
+
+fn pin_exit(error: &PinError) -> Exit {
+    match error {
+        PinError::Passphrase(error) => passphrase_exit(error),
+        PinError::System(_) => Exit::Failed,
+        _ => Exit::Refused,
+    }
+}
+
+fn ask_exit(error: &AskError) -> Exit {
+    match error {
+        AskError::Share(error) => share_exit(error),
+        AskError::Page(error) => paper_exit(error),
+        AskError::Pin(error) => pin_exit(error),
+        AskError::Desk(error) => desk_exit(error),
         _ => Exit::Refused,
     }
 }

@@ -2,12 +2,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod approve;
+mod duplicate;
 mod failure;
 mod holder;
 mod plan;
 mod rehearse;
 mod run;
 mod script;
+mod share_args;
 mod unlock;
 mod verify;
 
@@ -44,6 +46,8 @@ pub(crate) enum HolderCommand {
     New(holder::NewArgs),
     /// Say what a holder's public file or a share file is, without revealing a secret.
     Inspect(holder::InspectArgs),
+    /// Make one more copy of your own share, with a PIN of its own, as a file or on paper.
+    Duplicate(duplicate::DuplicateArgs),
 }
 
 /// Runs `dta ceremony`.
@@ -65,6 +69,7 @@ pub(crate) fn run_holder(command: HolderCommand) -> CliResult {
     match command {
         HolderCommand::New(args) => holder::run_new(args),
         HolderCommand::Inspect(args) => holder::run_inspect(args),
+        HolderCommand::Duplicate(args) => duplicate::run_duplicate(args),
     }
 }
 

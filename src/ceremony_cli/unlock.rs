@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use ceremony::holder::seen_path;
 use ceremony::session::{Answerable, Question, Seen, SessionPurpose, SignedSession, examine};
-use ceremony::{screens, sharefile};
+use ceremony::screens;
 use quorum::{ManifestChain, SignedManifest};
 use serde_json::json;
 use wire::operator::{AuthorityState, ManifestChainReply, Op, SessionReply, ShareReply};
 use wire::{Problem, ProblemType};
 
+use super::share_args::ShareArgs;
 use crate::operator_cli::socket::{SocketArgs, problem_error, share_refused};
 use crate::term::{CliError, CliResult, Exit, print_json};
 
@@ -22,9 +23,8 @@ use crate::term::{CliError, CliResult, Exit, print_json};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: dta unlock --share 5eed...-1-2-1.share --holder-key alice.holder")]
 pub(crate) struct UnlockArgs {
-    /// The share file.
-    #[arg(long, value_name = "FILE")]
-    share: PathBuf,
+    #[command(flatten)]
+    source: ShareArgs,
     /// The holder's key file.
     #[arg(long, value_name = "FILE")]
     holder_key: PathBuf,
@@ -42,7 +42,7 @@ pub(crate) struct UnlockArgs {
 pub(crate) fn run_unlock(args: UnlockArgs) -> CliResult {
     super::guard_memory()?;
     let holder = screens::open_key(&args.holder_key, args.passphrase_file.as_deref())?;
-    let share = sharefile::open(&args.share, &holder).map_err(|error| match error.verdict() {
+    let share = args.source.open(&holder).map_err(|error| match error.verdict() {
         Some(verdict) => refused(&args, verdict, &error).with_remedy(error.remedy()),
         None => CliError::from(error),
     })?;

@@ -127,11 +127,11 @@ impl Unsealed {
     pub fn without_pin(self) -> Result<OpenedShare, ShareFileError> {
         match self {
             Self::Plain(opened) => Ok(opened),
-            Self::UnderPin(closed) => Err(ShareFileError::PinNeeded(closed.path)),
+            Self::UnderPin(closed) => Err(closed.pin_needed()),
         }
     }
 
-    /// The share. A PIN over a share that has none is refused: the holder took another copy than the one meant.
+    /// The share; `pin` is for one that is under a PIN.
     ///
     /// # Errors
     /// [`ShareFileError::PinNeeded`], [`ShareFileError::WrongPin`].
@@ -163,6 +163,10 @@ pub struct UnderPin {
 }
 
 impl UnderPin {
+    pub(crate) fn pin_needed(&self) -> ShareFileError {
+        ShareFileError::PinNeeded(self.path.clone())
+    }
+
     pub(crate) fn parse(layer: &[u8], path: &Path) -> Result<Self, ShareFileError> {
         match PinnedShare::parse(layer) {
             Ok(pinned) => Ok(Self {
