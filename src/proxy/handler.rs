@@ -1,7 +1,8 @@
 //! One request through the proxy: refuse what is plainly wrong, forward the rest whole.
 //!
-//! The checks are those of the authority, by the same function, against the pushed keys. They spare
-//! the authority work; they authorise nothing, since it checks again. Bodies are neither logged nor kept.
+//! The checks are those of the authority, by the same code, against the pushed keys. They spare the
+//! authority work; they authorise nothing, since it checks again. The signature is checked before the body
+//! is read: whoever has no key holds nothing here while it waits for one. Bodies are neither logged nor kept.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,8 @@ use hyper::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderV
 use hyper::header::{TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
-use tokio::sync::{Semaphore, watch};
-use wire::signature::{Expected, verify_request};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use wire::signature::{Content, Expected, VerifiedHead, verify_head};
 use wire::{Problem, ProblemType};
 
 use super::problems;
@@ -69,32 +70,49 @@ impl Proxy {
         let call = Call::find(request.method(), request.uri().path())?;
         let view = Arc::clone(&self.views.borrow());
         let (link, registry) = usable(&view)?;
-        let _slot = self.slots.try_acquire().map_err(|_| {
-            Problem::new(ProblemType::Overloaded, "too many requests are in work")
-                .with_retry_after(1)
-        })?;
         let (head, body) = request.into_parts();
+        let signed = match call.needs_signature() || is_signed(&head) {
+            true => Some(self.verify(call, &head, registry)?),
+            false => None,
+        };
+        let early_slot = signed.as_ref().map(|_| self.slot()).transpose()?;
         let body = tokio::time::timeout(BODY_TIMEOUT, read_body(body, call.body_limit()))
             .await
             .map_err(|_| {
                 Problem::new(ProblemType::Malformed, "the body did not arrive in time")
             })??;
-        if call.needs_signature() || is_signed(&head) {
-            self.check(&head, &body, registry)?;
+        let _slot = early_slot.map_or_else(|| self.slot(), Ok)?;
+        if let Some(signed) = signed {
+            signed.check_body(&body)?;
         }
         link.clone().send(forwarded(head, body)).await
     }
 
-    fn check(&self, head: &Parts, body: &[u8], registry: &Registry) -> Result<(), Problem> {
+    fn verify(
+        &self,
+        call: Call,
+        head: &Parts,
+        registry: &Registry,
+    ) -> Result<VerifiedHead, Problem> {
         let expected = Expected {
             public_authority: &self.public_authority,
             authority_id_hex: &registry.authority_id,
             now_unix: unix_seconds(),
         };
-        verify_request(&request_parts(head), body, &expected, |id| {
+        let content = match call.body_limit() {
+            0 => Content::Absent,
+            _ => Content::Present,
+        };
+        verify_head(&request_parts(head), content, &expected, |id| {
             registry.key(id).cloned()
-        })?;
-        Ok(())
+        })
+    }
+
+    fn slot(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.slots.try_acquire().map_err(|_| {
+            Problem::new(ProblemType::Overloaded, "too many requests are in work")
+                .with_retry_after(1)
+        })
     }
 
     fn refuse(&self, problem: &Problem) -> Response<Full<Bytes>> {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::common::Dta;
-use crate::common::customer::{Customer, Draft, new_identity, now, send_with};
-use crate::common::http::Answer;
+use crate::common::customer::{Customer, Draft, head, new_identity, now, send_with};
+use crate::common::http::{Answer, Connection};
 
 /// `YYYY-MM-DD`, that many days from today, UTC.
 pub(crate) fn day(offset: i64) -> String {
@@ -126,6 +126,22 @@ fn bad_requests_are_refused_each_with_its_own_problem_type() {
     refused(&world.post("/v1/client-shares", &body), 400, "malformed");
     let body = json!({ "identity": new_identity(), "key": "k7" });
     refused(&world.post("/v1/client-shares", &body), 422, "key-unknown");
+}
+
+#[test]
+fn nobody_without_a_key_makes_the_proxy_wait_for_a_body() {
+    let world = World::new("slow");
+    let draft = world.draft();
+    let mut fields = world.customer.sign(&draft);
+    replace(&mut fields, "signature", |value| {
+        let flipped = if &value[10..11] == "A" { "B" } else { "A" };
+        format!("{}{flipped}{}", &value[..10], &value[11..])
+    });
+    let mut connection = Connection::open(&world.dta.ca_pem, world.dta.port).unwrap();
+    let begun = std::time::Instant::now();
+    let answer = connection.exchange(&head(&draft, &fields), b"").unwrap();
+    refused(&answer, 401, "bad-signature");
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
 }
 
 #[test]

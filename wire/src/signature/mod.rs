@@ -21,16 +21,19 @@ mod base;
 mod certificate;
 mod request;
 mod response;
+mod shape;
 mod structured;
 
 pub use certificate::{CertificateError, ResponseCertificate, ResponseStatement};
 pub use request::{
-    Expected, RequestToSign, Stamp, VerifiedRequest, request_keyid, sign_request, verify_request,
+    Expected, RequestToSign, Stamp, VerifiedHead, VerifiedRequest, request_keyid, sign_request,
+    verify_head, verify_request,
 };
 pub use response::{
     RequestBinding, ResponseError, ResponseParts, ResponseToSign, VerifiedResponse, sign_response,
     verify_response,
 };
+pub use shape::Content;
 
 use std::fmt;
 use std::str::FromStr;

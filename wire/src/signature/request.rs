@@ -5,12 +5,11 @@ use std::borrow::Cow;
 use sha2::{Digest as _, Sha256};
 
 use super::base::{query_component, signature_base, single_field};
-use super::structured::{
-    Bare, Component, SignatureInput, parse_bytes_member, serialize_bytes_member,
+use super::shape::{
+    CONTENT_DIGEST, CONTENT_TYPE, Content, LABEL, SIGNATURE, SIGNATURE_INPUT, Shape, required,
 };
-use super::{
-    DTA_AUTHORITY, Nonce, REQUEST_TAG, RequestParts, SKEW_SECONDS, WINDOW_SECONDS, content_digest,
-};
+use super::structured::{Bare, Component, SignatureInput, serialize_bytes_member};
+use super::{DTA_AUTHORITY, Nonce, REQUEST_TAG, RequestParts, WINDOW_SECONDS, content_digest};
 use crate::keys::{Algorithm, KeyError, SigningKey, VerifyingKey};
 use crate::problem::{Problem, ProblemType};
 
@@ -60,42 +59,114 @@ pub fn verify_request(
     expected: &Expected<'_>,
     key: impl FnOnce(&str) -> Option<VerifyingKey>,
 ) -> Result<VerifiedRequest, Problem> {
-    let shape = Shape::parse(parts, body)?;
-    let base = shape.base(parts, expected.public_authority)?;
-    if shape.dta_authority != expected.authority_id_hex {
-        let detail = format!("`{DTA_AUTHORITY}` must be {}", expected.authority_id_hex);
-        return Err(Problem::new(ProblemType::WrongAuthority, detail));
+    let claim = Claim::read(parts, Content::of(body), expected, key)?;
+    claim.check_digest(body)?;
+    claim.check_signature()?;
+    Ok(claim.into_request())
+}
+
+/// Verifies a signed request before its body is there, which the signature covers by its digest: so
+/// that nobody without a key makes a verifier wait for a body and hold it.
+///
+/// Refusals come in the order of [`verify_request`], but for the digest: see
+/// [`VerifiedHead::check_body`].
+///
+/// # Errors
+/// As [`verify_request`].
+pub fn verify_head(
+    parts: &RequestParts<'_>,
+    content: Content,
+    expected: &Expected<'_>,
+    key: impl FnOnce(&str) -> Option<VerifyingKey>,
+) -> Result<VerifiedHead, Problem> {
+    let claim = Claim::read(parts, content, expected, key)?;
+    claim.check_signature()?;
+    Ok(VerifiedHead(claim))
+}
+
+/// A request whose signature holds, and whose body is still to come.
+pub struct VerifiedHead(Claim);
+
+impl VerifiedHead {
+    /// Compares the body that came with the signed digest.
+    ///
+    /// # Errors
+    /// `bad-signature`, with the signature base.
+    pub fn check_body(&self, body: &[u8]) -> Result<(), Problem> {
+        self.0.check_digest(body)
     }
-    let key = key(&shape.keyid).ok_or_else(|| {
-        let detail = format!("no signing key {:?} is registered here", shape.keyid);
-        Problem::new(ProblemType::UnknownKey, detail)
-    })?;
-    let bad =
-        |detail: String| Problem::new(ProblemType::BadSignature, detail).with_signature_base(&base);
-    if key.algorithm() != shape.algorithm {
-        let detail = format!("`alg` must be \"{}\", that of this key", key.algorithm());
-        return Err(bad(detail));
+}
+
+/// A request of a good shape for this verifier, from a known key, in time. Digest and signature are
+/// still to be compared.
+struct Claim {
+    shape: Shape,
+    base: String,
+    key: VerifyingKey,
+}
+
+impl Claim {
+    fn read(
+        parts: &RequestParts<'_>,
+        content: Content,
+        expected: &Expected<'_>,
+        key: impl FnOnce(&str) -> Option<VerifyingKey>,
+    ) -> Result<Claim, Problem> {
+        let shape = Shape::parse(parts, content)?;
+        let base = shape.base(parts, expected.public_authority)?;
+        if shape.dta_authority != expected.authority_id_hex {
+            let detail = format!("`{DTA_AUTHORITY}` must be {}", expected.authority_id_hex);
+            return Err(Problem::new(ProblemType::WrongAuthority, detail));
+        }
+        let key = key(&shape.keyid).ok_or_else(|| {
+            let detail = format!("no signing key {:?} is registered here", shape.keyid);
+            Problem::new(ProblemType::UnknownKey, detail)
+        })?;
+        let claim = Claim { shape, base, key };
+        if claim.key.algorithm() != claim.shape.algorithm {
+            let detail = format!(
+                "`alg` must be \"{}\", that of this key",
+                claim.key.algorithm()
+            );
+            return Err(claim.bad(&detail));
+        }
+        claim.shape.check_time(expected.now_unix)?;
+        Ok(claim)
     }
-    shape.check_time(expected.now_unix)?;
-    if let Some(digest) = shape.body_digest
-        && digest[..] != Sha256::digest(body)[..]
-    {
-        let detail = "`content-digest` is not the SHA-256 of the body that arrived";
-        return Err(bad(detail.to_owned()));
+
+    fn check_digest(&self, body: &[u8]) -> Result<(), Problem> {
+        let fits = match self.shape.body_digest {
+            Some(digest) => digest[..] == Sha256::digest(body)[..],
+            None => body.is_empty(),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(self.bad("`content-digest` is not the SHA-256 of the body that arrived"))
     }
-    if key.verify(base.as_bytes(), &shape.signature).is_err() {
-        let detail = "the signature does not fit key and signature base";
-        return Err(bad(detail.to_owned()));
+
+    fn check_signature(&self) -> Result<(), Problem> {
+        self.key
+            .verify(self.base.as_bytes(), &self.shape.signature)
+            .map_err(|_| self.bad("the signature does not fit key and signature base"))
     }
-    Ok(VerifiedRequest {
-        keyid: shape.keyid,
-        algorithm: shape.algorithm,
-        nonce: shape.nonce,
-        created: shape.created,
-        expires: shape.expires,
-        signature_field: shape.signature_field,
-        signature_base: base,
-    })
+
+    fn bad(&self, detail: &str) -> Problem {
+        Problem::new(ProblemType::BadSignature, detail).with_signature_base(&self.base)
+    }
+
+    fn into_request(self) -> VerifiedRequest {
+        let shape = self.shape;
+        VerifiedRequest {
+            keyid: shape.keyid,
+            algorithm: shape.algorithm,
+            nonce: shape.nonce,
+            created: shape.created,
+            expires: shape.expires,
+            signature_field: shape.signature_field,
+            signature_base: self.base,
+        }
+    }
 }
 
 /// The `keyid` that a request claims, of whatever shape it otherwise is; for counting refusals.
@@ -169,7 +240,9 @@ pub fn sign_request(
     let text = |value: &str| Bare::Text(value.to_owned());
     let input = SignatureInput {
         label: LABEL.to_owned(),
-        components: required(request.body).map(Component::plain).collect(),
+        components: required(Content::of(request.body))
+            .map(Component::plain)
+            .collect(),
         parameters: vec![
             ("created".to_owned(), number(stamp.created)),
             ("expires".to_owned(), number(stamp.expires)),
@@ -197,259 +270,4 @@ pub fn sign_request(
     headers.push((SIGNATURE_INPUT, input.serialize()));
     headers.push((SIGNATURE, serialize_bytes_member(LABEL, &signature)));
     Ok(headers)
-}
-
-const LABEL: &str = "dta";
-pub(super) const SIGNATURE_INPUT: &str = "signature-input";
-pub(super) const SIGNATURE: &str = "signature";
-pub(super) const CONTENT_DIGEST: &str = "content-digest";
-pub(super) const CONTENT_TYPE: &str = "content-type";
-
-const COMPONENTS: [&str; 7] = [
-    "@method",
-    "@authority",
-    "@path",
-    "@query",
-    CONTENT_DIGEST,
-    CONTENT_TYPE,
-    DTA_AUTHORITY,
-];
-const PARAMETERS: [&str; 6] = ["created", "expires", "nonce", "keyid", "alg", "tag"];
-
-/// The components that a signature over a request with this body covers.
-fn required(body: &[u8]) -> impl Iterator<Item = &'static str> {
-    let bodyless = body.is_empty();
-    COMPONENTS
-        .into_iter()
-        .filter(move |name| !(bodyless && [CONTENT_DIGEST, CONTENT_TYPE].contains(name)))
-}
-
-fn malformed(detail: impl Into<String>) -> Problem {
-    Problem::new(ProblemType::Malformed, detail)
-}
-
-fn insufficient(detail: impl Into<String>) -> Problem {
-    Problem::new(ProblemType::InsufficientCoverage, detail)
-}
-
-/// Everything that can be said of a request without knowing the verifier, the key or the time.
-struct Shape {
-    input: SignatureInput,
-    signature: Vec<u8>,
-    signature_field: String,
-    created: u64,
-    expires: u64,
-    nonce: Nonce,
-    keyid: String,
-    algorithm: Algorithm,
-    dta_authority: String,
-    body_digest: Option<[u8; 32]>,
-}
-
-impl Shape {
-    fn parse(parts: &RequestParts<'_>, body: &[u8]) -> Result<Shape, Problem> {
-        check_target(parts)?;
-        let field = |name| single_field(&parts.headers, name).map_err(malformed);
-        let (input_field, signature_field) = match (field(SIGNATURE_INPUT)?, field(SIGNATURE)?) {
-            (Some(input), Some(signature)) => (input, signature),
-            (None, None) => {
-                let detail = "expected `signature-input` and `signature` (RFC 9421, tag dta-v1)";
-                return Err(Problem::new(ProblemType::Unsigned, detail));
-            }
-            (Some(_), None) => return Err(malformed("`signature-input` without `signature`")),
-            (None, Some(_)) => return Err(malformed("`signature` without `signature-input`")),
-        };
-        let input = SignatureInput::parse(input_field)
-            .map_err(|error| malformed(format!("`signature-input`: {error}")))?;
-        let (label, signature) = parse_bytes_member(signature_field)
-            .map_err(|error| malformed(format!("`signature`: {error}")))?;
-        if label != input.label {
-            let detail = "`signature-input` and `signature` must have the same label";
-            return Err(malformed(detail));
-        }
-        check_coverage(&input.components, body)?;
-        let parameters = Parameters::of(&input.parameters)?;
-        let dta_authority = field(DTA_AUTHORITY)?
-            .ok_or_else(|| malformed(format!("header field `{DTA_AUTHORITY}` is missing")))?;
-        if field("content-encoding")?.is_some() {
-            return Err(malformed("`content-encoding` is not supported"));
-        }
-        let body_digest = match body {
-            [] => None,
-            _ => Some(check_content(field(CONTENT_TYPE)?, field(CONTENT_DIGEST)?)?),
-        };
-        Ok(Shape {
-            signature,
-            signature_field: signature_field.to_owned(),
-            created: parameters.created,
-            expires: parameters.expires,
-            nonce: parameters.nonce,
-            keyid: parameters.keyid,
-            algorithm: parameters.algorithm,
-            dta_authority: dta_authority.to_owned(),
-            body_digest,
-            input,
-        })
-    }
-
-    /// The base, with the verifier's own name as `@authority`.
-    fn base(&self, parts: &RequestParts<'_>, public_authority: &str) -> Result<String, Problem> {
-        let query = query_component(parts.query);
-        signature_base(&self.input, |component| {
-            Some(Cow::from(match component.name.as_str() {
-                "@method" => parts.method.to_owned(),
-                "@authority" => public_authority.to_owned(),
-                "@path" => parts.path.to_owned(),
-                "@query" => query.clone(),
-                name => single_field(&parts.headers, name).ok()??.to_owned(),
-            }))
-        })
-        .map_err(|missing| malformed(format!("covered component {missing} is not in the request")))
-    }
-
-    fn check_time(&self, now: u64) -> Result<(), Problem> {
-        if self.created > now.saturating_add(SKEW_SECONDS) {
-            let detail = format!("`created` is {}, but it is {now} here", self.created);
-            return Err(Problem::new(ProblemType::TooEarly, detail));
-        }
-        if self.expires.saturating_add(SKEW_SECONDS) < now {
-            let detail = format!("`expires` was {}, but it is {now} here", self.expires);
-            return Err(Problem::new(ProblemType::Expired, detail));
-        }
-        Ok(())
-    }
-}
-
-/// The target must be what an origin server reads one way only.
-fn check_target(parts: &RequestParts<'_>) -> Result<(), Problem> {
-    let visible = |text: &str| text.bytes().all(|byte| (b'!'..=b'~').contains(&byte));
-    let token = |text: &str| text.bytes().all(|byte| byte.is_ascii_uppercase());
-    if parts.method.is_empty() || !token(parts.method) {
-        return Err(malformed("the method must be upper-case letters"));
-    }
-    if !parts.path.starts_with('/') || !visible(parts.path) || parts.path.contains(['?', '#']) {
-        return Err(malformed("the path must be absolute and of visible ASCII"));
-    }
-    if parts
-        .query
-        .is_some_and(|query| !visible(query) || query.contains('#'))
-    {
-        return Err(malformed("the query must be of visible ASCII"));
-    }
-    Ok(())
-}
-
-fn check_coverage(components: &[Component], body: &[u8]) -> Result<(), Problem> {
-    let demanded = || required(body).collect::<Vec<_>>().join(" ");
-    for (at, component) in components.iter().enumerate() {
-        let shown = component.serialize();
-        if !component.parameters.is_empty() {
-            let detail = format!("component {shown} must have no parameters");
-            return Err(insufficient(detail));
-        }
-        if components[..at].contains(component) {
-            return Err(malformed(format!("component {shown} is covered twice")));
-        }
-        if !required(body).any(|name| name == component.name) {
-            let detail = format!(
-                "{shown} must not be covered, expected exactly {}",
-                demanded()
-            );
-            return Err(insufficient(detail));
-        }
-    }
-    match required(body).find(|name| components.iter().all(|found| found.name != *name)) {
-        None => Ok(()),
-        Some(name) => {
-            let detail = format!("\"{name}\" is not covered, expected exactly {}", demanded());
-            Err(insufficient(detail))
-        }
-    }
-}
-
-/// The digest that the request claims for its body.
-fn check_content(kind: Option<&str>, digest: Option<&str>) -> Result<[u8; 32], Problem> {
-    if kind != Some(crate::api::JSON_MEDIA_TYPE) {
-        let detail = format!("`content-type` must be {}", crate::api::JSON_MEDIA_TYPE);
-        return Err(malformed(detail));
-    }
-    let digest = digest.ok_or_else(|| malformed("header field `content-digest` is missing"))?;
-    let (algorithm, bytes) = parse_bytes_member(digest)
-        .map_err(|error| malformed(format!("`content-digest`: {error}")))?;
-    match <[u8; 32]>::try_from(bytes) {
-        Ok(bytes) if algorithm == "sha-256" => Ok(bytes),
-        _ => Err(malformed(
-            "`content-digest` must be one sha-256 of 32 bytes",
-        )),
-    }
-}
-
-struct Parameters {
-    created: u64,
-    expires: u64,
-    nonce: Nonce,
-    keyid: String,
-    algorithm: Algorithm,
-}
-
-impl Parameters {
-    fn of(parameters: &[(String, Bare)]) -> Result<Parameters, Problem> {
-        for (at, (name, _)) in parameters.iter().enumerate() {
-            if !PARAMETERS.contains(&name.as_str()) {
-                return Err(malformed(format!(
-                    "signature parameter `{name}` is unknown here"
-                )));
-            }
-            if parameters[..at].iter().any(|(before, _)| before == name) {
-                return Err(malformed(format!(
-                    "signature parameter `{name}` occurs twice"
-                )));
-            }
-        }
-        let find = |wanted: &str| {
-            let found = parameters.iter().find(|(name, _)| name == wanted);
-            found.map(|(_, value)| value).ok_or_else(|| {
-                let all = PARAMETERS.join(" ");
-                insufficient(format!(
-                    "signature parameter `{wanted}` is missing, expected {all}"
-                ))
-            })
-        };
-        let text = |wanted: &str| match find(wanted)? {
-            Bare::Text(text) => Ok(text.as_str()),
-            Bare::Integer(_) => Err(malformed(format!("`{wanted}` must be a string"))),
-        };
-        let seconds = |wanted: &str| {
-            match find(wanted)? {
-                Bare::Integer(number) => u64::try_from(*number).ok(),
-                Bare::Text(_) => None,
-            }
-            .ok_or_else(|| malformed(format!("`{wanted}` must be seconds since 1970")))
-        };
-
-        if text("tag")? != REQUEST_TAG {
-            return Err(malformed(format!("`tag` must be \"{REQUEST_TAG}\"")));
-        }
-        let (created, expires) = (seconds("created")?, seconds("expires")?);
-        if expires <= created || expires - created > WINDOW_SECONDS {
-            let detail = format!("`expires` must be 1 to {WINDOW_SECONDS} seconds after `created`");
-            return Err(malformed(detail));
-        }
-        let nonce = text("nonce")?
-            .parse()
-            .map_err(|reason| malformed(format!("`nonce`: {reason}")))?;
-        let algorithm = Algorithm::from_name(text("alg")?)
-            .ok_or_else(|| malformed("`alg` must be \"ed25519\" or \"ecdsa-p256-sha256\""))?;
-        let keyid = text("keyid")?;
-        if keyid.is_empty() || keyid.len() > 64 {
-            return Err(malformed("`keyid` must have 1 to 64 characters"));
-        }
-        Ok(Parameters {
-            created,
-            expires,
-            nonce,
-            keyid: keyid.to_owned(),
-            algorithm,
-        })
-    }
 }

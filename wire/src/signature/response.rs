@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use sha2::{Digest as _, Sha256};
 
 use super::base::{signature_base, single_field};
-use super::request::{CONTENT_DIGEST, CONTENT_TYPE, SIGNATURE, SIGNATURE_INPUT};
+use super::shape::{CONTENT_DIGEST, CONTENT_TYPE, SIGNATURE, SIGNATURE_INPUT};
 use super::structured::{
     Bare, Component, SignatureInput, parse_bytes_member, serialize_bytes_member,
 };

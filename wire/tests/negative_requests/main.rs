@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use wire::ProblemType;
 use wire::keys::{SigningKey, VerifyingKey};
-use wire::signature::{Expected, RequestParts, verify_request};
+use wire::signature::{Content, Expected, RequestParts, verify_head, verify_request};
 
 use crate::cases::{Case, cases};
 use crate::draft::{Draft, ID, KEY, Message, NOW, P256, PUBLIC_AUTHORITY};
@@ -85,8 +85,18 @@ fn verify(vectors: &Vectors, message: &Message) -> Result<(), wire::Problem> {
         authority_id_hex: &vectors.authority_id,
         now_unix: vectors.now,
     };
-    let lookup = |keyid: &str| keys.into_iter().find(|key| key.keyid() == keyid);
-    verify_request(&parts, message.body.as_bytes(), &expected, lookup).map(|_| ())
+    let lookup = |keyid: &str| keys.iter().find(|key| key.keyid() == keyid).cloned();
+    let body = message.body.as_bytes();
+    let whole = verify_request(&parts, body, &expected, lookup).map(|_| ());
+    let content = match body {
+        [] => Content::Absent,
+        _ => Content::Present,
+    };
+    let in_steps =
+        verify_head(&parts, content, &expected, lookup).and_then(|head| head.check_body(body));
+    let kind = |result: &Result<(), wire::Problem>| result.clone().map_err(|p| p.kind());
+    assert_eq!(kind(&in_steps), kind(&whole), "{message:?}");
+    whole
 }
 
 #[test]
