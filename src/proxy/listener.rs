@@ -1,12 +1,12 @@
 //! The public side: accepts TCP, speaks TLS 1.3, then HTTP/1.1 or HTTP/2, within limits and timeouts.
 //!
 //! No peer can hold a slot without using it: handshake, first request, headers and body each have
-//! their time, and what is silent is closed.
+//! their time, and a connection without a request in work is closed after a while, over HTTP/2 too,
+//! where a peer that answers pings would else keep it for ever.
 
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -25,6 +25,8 @@ use crate::service::process::Shutdown;
 const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the headers of one HTTP/1.1 request, idle time between two of them included.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// For how long a connection may have no request in work, once it has had one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time that requests in flight get when the process is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// The pause after a failed `accept`, which mostly means that file descriptors have run out.
@@ -142,13 +144,16 @@ impl Connection {
             Some(b"h2") => Version::HTTP_2,
             _ => Version::HTTP_11,
         };
-        let spoken = Arc::new(AtomicBool::new(false));
-        let heard = Arc::clone(&spoken);
+        let activity = Arc::new(Activity::new());
+        let watched = Arc::clone(&activity);
         let proxy = self.proxy;
         let service = service_fn(move |request: Request<Incoming>| {
-            heard.store(true, Ordering::Relaxed);
-            let proxy = Arc::clone(&proxy);
-            async move { Ok::<_, Infallible>(proxy.handle(request).await) }
+            let (proxy, work) = (Arc::clone(&proxy), Work::begin(&watched));
+            async move {
+                let reply = proxy.handle(request).await;
+                drop(work);
+                Ok::<_, Infallible>(reply)
+            }
         });
         let connection = self
             .protocols
@@ -160,15 +165,100 @@ impl Connection {
                     tracing::debug!(error, "a connection ended badly");
                 }
             }
-            () = silence(&spoken) => tracing::debug!("a connection without a request is closed"),
+            () = activity.ends(OPENING_TIMEOUT, IDLE_TIMEOUT) => {
+                tracing::debug!("a connection without a request is closed");
+            }
         }
     }
 }
 
-/// Resolves only if no request came in time.
-async fn silence(spoken: &AtomicBool) {
-    tokio::time::sleep(OPENING_TIMEOUT).await;
-    if spoken.load(Ordering::Relaxed) {
-        std::future::pending::<()>().await;
+/// What happens on a connection.
+struct Activity(Mutex<Doing>);
+
+struct Doing {
+    /// Requests in work.
+    requests: usize,
+    /// Whether there has been one.
+    spoken: bool,
+    /// When it opened, or when its last request was answered.
+    since: Instant,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self(Mutex::new(Doing {
+            requests: 0,
+            spoken: false,
+            since: Instant::now(),
+        }))
+    }
+
+    /// Resolves once there has been no request for `opening`, or none since the last one for `idle`.
+    async fn ends(&self, opening: Duration, idle: Duration) {
+        loop {
+            let (limit, quiet) = {
+                let doing = self.doing();
+                let limit = if doing.spoken { idle } else { opening };
+                let quiet = (doing.requests == 0).then(|| doing.since.elapsed());
+                (limit, quiet.unwrap_or_default())
+            };
+            match limit.checked_sub(quiet) {
+                None | Some(Duration::ZERO) => return,
+                Some(left) => tokio::time::sleep(left).await,
+            }
+        }
+    }
+
+    /// It is whole at every moment, whatever panicked meanwhile.
+    fn doing(&self) -> MutexGuard<'_, Doing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request in work, until it is dropped.
+struct Work(Arc<Activity>);
+
+impl Work {
+    fn begin(activity: &Arc<Activity>) -> Self {
+        let mut doing = activity.doing();
+        doing.requests += 1;
+        doing.spoken = true;
+        drop(doing);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let mut doing = self.0.doing();
+        doing.requests -= 1;
+        doing.since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(40);
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    async fn ended(activity: &Activity, opening: Duration, idle: Duration) -> bool {
+        tokio::time::timeout(4 * SHORT, activity.ends(opening, idle))
+            .await
+            .is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_when_it_is_idle_and_not_while_a_request_is_in_work() {
+        let activity = Arc::new(Activity::new());
+        assert!(!ended(&activity, LONG, SHORT).await);
+        assert!(ended(&activity, SHORT, LONG).await);
+        let (first, second) = (Work::begin(&activity), Work::begin(&activity));
+        drop(first);
+        assert!(!ended(&activity, SHORT, SHORT).await);
+        drop(second);
+        assert!(!ended(&activity, SHORT, LONG).await);
+        assert!(ended(&activity, LONG, SHORT).await);
     }
 }
