@@ -48,6 +48,9 @@ enum Command {
     Holder(ceremony_cli::HolderCommand),
     /// Give one holder's share to a sealed authority.
     Unlock(ceremony_cli::UnlockArgs),
+    /// Open and close unlock sessions, and carry them to holders elsewhere.
+    #[command(subcommand)]
+    Session(ceremony_cli::SessionCommand),
     /// Wipe the opened secrets and seal the authority.
     Lock(operator_cli::LockArgs),
     /// Say whether the authority is sealed, and how its parts are.
@@ -91,6 +94,7 @@ fn run(command: Command) -> CliResult {
         Command::Ceremony(command) => ceremony_cli::run_ceremony(command),
         Command::Holder(command) => ceremony_cli::run_holder(command),
         Command::Unlock(args) => ceremony_cli::run_unlock(args),
+        Command::Session(command) => ceremony_cli::run_session(command),
         Command::Lock(args) => operator_cli::run_lock(args),
         Command::Status(args) => operator_cli::run_status(args),
         Command::Customer(command) => operator_cli::run_customer(command),

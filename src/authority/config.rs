@@ -40,7 +40,7 @@ pub(crate) struct Config {
 impl Config {
     /// How long an unlock session stays open.
     pub(super) fn session_time(&self) -> Duration {
-        Duration::from_secs(u64::from(self.session_minutes.0) * 60)
+        self.session_minutes.duration()
     }
 
     /// How long issuing goes on while the HSM signs no checkpoint.
@@ -53,6 +53,13 @@ impl Config {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "u16")]
 pub(crate) struct SessionMinutes(u16);
+
+impl SessionMinutes {
+    /// The same as a duration.
+    pub(super) fn duration(self) -> Duration {
+        Duration::from_secs(u64::from(self.0) * 60)
+    }
+}
 
 impl TryFrom<u16> for SessionMinutes {
     type Error = String;

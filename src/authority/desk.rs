@@ -87,9 +87,10 @@ impl Desk {
         match op {
             Op::Status {} => Ok(json(&self.equipment.status.report())),
             Op::ManifestChain {} => Ok(json(&manifest_chain(&papers.state))),
-            Op::SessionOpen { purpose } => self
-                .open_session(&mut papers, &purpose)
+            Op::SessionOpen { purpose, minutes } => self
+                .open_session(&mut papers, &purpose, minutes)
                 .map(|reply| json(&reply)),
+            Op::SessionClose {} => self.close_session(&mut papers).map(|reply| json(&reply)),
             Op::SessionGet {} => self.get_session(&mut papers).map(|reply| json(&reply)),
             Op::ShareSubmit { session, envelope } => self
                 .submit(&mut papers, &session, &envelope)
@@ -120,7 +121,7 @@ impl Desk {
     }
 
     /// Wipes first and logs afterwards: a log that cannot be written must not keep secrets open.
-    fn seal(&self, papers: &mut Papers, reason: &str, operator: Option<u32>) {
+    pub(super) fn seal(&self, papers: &mut Papers, reason: &str, operator: Option<u32>) {
         self.equipment.vault.seal();
         let before = std::mem::replace(&mut papers.phase, Phase::Sealed(Sealed));
         let event = match &before {

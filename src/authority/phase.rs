@@ -3,7 +3,7 @@
 //! | from | to | by |
 //! |---|---|---|
 //! | [`Sealed`] | [`Unlocking`] | a session is opened |
-//! | [`Unlocking`] | [`Sealed`] | the session expires, or `lock` |
+//! | [`Unlocking`] | [`Sealed`] | the session expires or is closed, or `lock` |
 //! | [`Unlocking`] | [`Unlocked`] | M shares and the HSM |
 //! | [`Unlocked`] | [`Sealed`] | `lock` |
 //! | any | [`Phase::Stopping`] | the end of the process |
@@ -30,6 +30,8 @@ pub(super) struct Sealed;
 /// A session collects shares.
 pub(super) struct Unlocking {
     pub(super) session: Box<UnlockSession>,
+    /// How many answers were refused unopened.
+    pub(super) refused: u64,
 }
 
 /// The vault is open; this is what the registry is changed with.

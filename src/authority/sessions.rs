@@ -3,7 +3,7 @@
 //! Each verdict is logged before it is answered. A wrong share never spoils the others, and a failure after the
 //! last one keeps them all: whoever submits next makes it try again.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use audit::{Event, Hex, Participant, Set};
 use ceremony::HexBytes;
@@ -12,9 +12,10 @@ use ceremony::session::{
 };
 use quorum::{Holder, Timestamp, Verdict};
 use serde_json::Value;
-use wire::operator::{AcceptedShare, SessionReply, ShareReply};
+use wire::operator::{AcceptedShare, SessionReply, ShareReply, StatusReport};
 use wire::{Problem, ProblemType};
 
+use super::config::SessionMinutes;
 use super::desk::{Desk, Papers, json};
 use super::keyring::Keyring;
 use super::phase::{Phase, Unlocked, Unlocking};
@@ -32,6 +33,20 @@ impl Unlocking {
     fn describe(&self) -> SessionReply {
         SessionReply {
             session: json(self.session.document()),
+        }
+    }
+
+    /// Says that an answer was refused: the first, the second, the fourth, the eighth, so that nobody fills a log with junk.
+    fn warn_of(&mut self, refused: &Refused, signer: &Participant) {
+        self.refused += 1;
+        if self.refused.is_power_of_two() {
+            let (count, reason) = (self.refused, refused.as_str());
+            tracing::warn!(
+                holder = signer.holder,
+                reason,
+                count,
+                "an answer is refused"
+            );
         }
     }
 
@@ -54,6 +69,7 @@ impl Desk {
         &self,
         papers: &mut Papers,
         purpose: &str,
+        minutes: Option<u16>,
     ) -> Result<SessionReply, Problem> {
         papers.phase.sealed()?;
         let purpose: SessionPurpose = purpose
@@ -63,15 +79,21 @@ impl Desk {
             let detail = "a sealed authority opens sessions for the purpose unlock only";
             return Err(Problem::new(ProblemType::Conflict, detail));
         }
+        let lifetime = match minutes.map(SessionMinutes::try_from) {
+            None => self.equipment.session_time,
+            Some(Ok(minutes)) => minutes.duration(),
+            Some(Err(error)) => return Err(Problem::new(ProblemType::Malformed, error)),
+        };
         let token = &self.equipment.token;
         token
             .compare(papers.state.chain())
             .map_err(|error| error.problem())?;
-        let opening = self.opening(papers, purpose)?;
+        let opening = self.opening(papers, purpose, lifetime)?;
         let session =
             UnlockSession::open(opening, |bytes| token.sign(bytes)).map_err(opening_problem)?;
         let unlocking = Unlocking {
             session: Box::new(session),
+            refused: 0,
         };
         self.log(session_opened(&unlocking.session))?;
         let reply = unlocking.describe();
@@ -80,10 +102,18 @@ impl Desk {
         Ok(reply)
     }
 
-    fn opening<'a>(
+    /// Ends the open session on an operator's word. Nothing else replaces a session that holders have answered.
+    pub(super) fn close_session(&self, papers: &mut Papers) -> Result<StatusReport, Problem> {
+        papers.phase.unlocking()?;
+        self.seal(papers, "closed", None);
+        Ok(self.equipment.status.report())
+    }
+
+    pub(super) fn opening<'a>(
         &'a self,
         papers: &'a Papers,
         purpose: SessionPurpose,
+        lifetime: Duration,
     ) -> Result<Opening<'a>, Problem> {
         let head = self.equipment.log.last_checkpoint().head();
         let now = Timestamp::from_unix_seconds(unix_seconds());
@@ -101,7 +131,7 @@ impl Desk {
                 Problem::new(ProblemType::Internal, "the clock is outside the calendar")
             })?,
             now: Instant::now(),
-            lifetime: self.equipment.session_time,
+            lifetime,
         })
     }
 
@@ -122,23 +152,22 @@ impl Desk {
             index: envelope.index.get(),
             holder: envelope.holder.to_string(),
         };
+        let again = unlocking.session.has_judged(&envelope);
         let verdict = match unlocking.session.accept(&envelope, Instant::now()) {
             Ok(verdict) => verdict,
             Err(refused) => {
                 // Only what a holder signed is worth an entry; strangers could fill the disk.
-                if let Refused::DoesNotOpen(_) = refused {
+                if let (Refused::DoesNotOpen(_), false) = (&refused, again) {
                     let verdict = refused.as_str();
                     self.log(judged(unlocking, &signer, verdict))?;
                 }
-                tracing::warn!(
-                    holder = signer.holder,
-                    reason = refused.as_str(),
-                    "an answer is refused"
-                );
+                unlocking.warn_of(&refused, &signer);
                 return Err(refused_problem(&refused));
             }
         };
-        self.log(judged(unlocking, &signer, verdict.as_str()))?;
+        if !again {
+            self.log(judged(unlocking, &signer, verdict.as_str()))?;
+        }
         let complete = unlocking.session.is_complete();
         self.note(&papers.phase);
         tracing::info!(
@@ -233,14 +262,14 @@ fn unlocked(unlocking: &Unlocking, keyring: &Keyring) -> Event {
     }
 }
 
-fn participant(holder: &Holder) -> Participant {
+pub(super) fn participant(holder: &Holder) -> Participant {
     Participant {
         index: holder.index.get(),
         holder: holder.name.to_string(),
     }
 }
 
-fn opening_problem(error: OpenError<hsm::HsmError>) -> Problem {
+pub(super) fn opening_problem(error: OpenError<hsm::HsmError>) -> Problem {
     match error {
         OpenError::Sign(error) => TokenError::Hsm(error).problem(),
         error => Problem::new(ProblemType::HsmUnavailable, error.to_string()),

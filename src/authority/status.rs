@@ -3,6 +3,7 @@
 //! Nothing here waits for the desk, where an operation may be waiting for a slow HSM.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use audit::{Log, LogState};
 use ceremony::session::UnlockSession;
@@ -20,7 +21,7 @@ use super::token::Token;
 struct Board {
     state: AuthorityState,
     accepted: Vec<AcceptedShare>,
-    session: Option<SessionReport>,
+    session: Option<(SessionReport, Instant)>,
 }
 
 /// Where a status comes from.
@@ -72,7 +73,10 @@ impl StatusSource {
                 n: unlock.threshold().n(),
             },
             accepted,
-            session,
+            session: session.map(|(report, deadline)| SessionReport {
+                left: deadline.saturating_duration_since(Instant::now()).as_secs(),
+                ..report
+            }),
             hsm,
             hsm_reason,
             audit: describe_log(&self.log),
@@ -114,7 +118,10 @@ fn describe_log(log: &Log) -> AuditReport {
     }
 }
 
-fn describe_session(session: &UnlockSession) -> (Vec<AcceptedShare>, Option<SessionReport>) {
+/// Whose shares are there, and the session with its deadline by the monotonic clock.
+fn describe_session(
+    session: &UnlockSession,
+) -> (Vec<AcceptedShare>, Option<(SessionReport, Instant)>) {
     let accepted = session.accepted().map(|holder| AcceptedShare {
         index: holder.index.get(),
         holder: holder.name.to_string(),
@@ -123,6 +130,7 @@ fn describe_session(session: &UnlockSession) -> (Vec<AcceptedShare>, Option<Sess
     let report = SessionReport {
         id: document.session.to_string(),
         expires: document.expires.unix_seconds(),
+        left: 0,
     };
-    (accepted.collect(), Some(report))
+    (accepted.collect(), Some((report, session.deadline())))
 }

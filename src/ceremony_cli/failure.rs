@@ -8,7 +8,7 @@ use ceremony::paper::PaperError;
 use ceremony::passphrase::PassphraseError;
 use ceremony::pin::PinError;
 use ceremony::prompts::AskError;
-use ceremony::session::{AnswerError, SeenError};
+use ceremony::session::{AnswerError, AnswerTextError, RequestError, SeenError};
 use ceremony::sharefile::ShareFileError;
 use ceremony::verify::Misfit;
 use ceremony::words::BadWords;
@@ -41,6 +41,8 @@ into_cli_error! {
     AskError => ask_exit,
     SeenError => |_| Exit::Failed,
     AnswerError => |_| Exit::Refused,
+    AnswerTextError => |_| Exit::Refused,
+    RequestError => |_| Exit::Refused,
     InitError => init_exit,
     NotApproved => |_| Exit::Refused,
     CannotApprove => |_| Exit::Refused,

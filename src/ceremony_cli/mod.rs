@@ -3,19 +3,23 @@
 
 mod approve;
 mod duplicate;
+mod asking;
 mod failure;
 mod holder;
 mod plan;
 mod rehearse;
 mod run;
+mod session;
 mod script;
 mod share_args;
 mod unlock;
+mod watch;
 mod verify;
 
 use crate::service::process;
 use crate::term::{CliError, CliResult, Exit};
 
+pub(crate) use session::{SessionCommand, run_session};
 pub(crate) use unlock::{UnlockArgs, run_unlock};
 
 /// `dta ceremony ...`

@@ -3,7 +3,6 @@
 use wire::operator::{AuditState, AuthorityState, HsmState, Op, StatusReport};
 
 use super::socket::SocketArgs;
-use crate::service::clock::unix_seconds;
 use crate::term::{CliError, CliResult, Exit, print_json};
 
 /// Say whether the authority is sealed, and how its parts are.
@@ -37,7 +36,7 @@ pub(crate) fn run_status(args: StatusArgs) -> CliResult {
     if args.json {
         print_json(&report)?;
     } else {
-        print!("{}", describe(&report, unix_seconds()));
+        print!("{}", describe(&report));
     }
     verdict(&report)
 }
@@ -53,7 +52,7 @@ pub(crate) fn run_lock(args: LockArgs) -> CliResult {
 }
 
 /// The report as lines of `name  value`, the state in the words of the design (`sealed, 2 of 3`).
-fn describe(report: &StatusReport, now: u64) -> String {
+fn describe(report: &StatusReport) -> String {
     let set = &report.set;
     let state = match report.state {
         AuthorityState::Unlocked => "unlocked".to_owned(),
@@ -71,8 +70,10 @@ fn describe(report: &StatusReport, now: u64) -> String {
         ),
     ];
     if let Some(session) = &report.session {
-        let left = session.expires.saturating_sub(now);
-        lines.push(("session", format!("{}, {left} s left", session.id)));
+        lines.push((
+            "session",
+            format!("{}, {} s left", session.id, session.left),
+        ));
     }
     if !report.accepted.is_empty() {
         let names = report
@@ -176,6 +177,7 @@ mod tests {
         status.session = Some(SessionReport {
             id: "abcd".into(),
             expires: 1_100,
+            left: 100,
         });
         status.accepted = vec![
             AcceptedShare {
@@ -187,7 +189,7 @@ mod tests {
                 holder: "dora".into(),
             },
         ];
-        let text = describe(&status, 1_000);
+        let text = describe(&status);
         assert_eq!(
             text,
             "state     sealed, 2 of 3\n\
@@ -219,7 +221,7 @@ mod tests {
         status.hsm_reason = Some("the token refused the PIN".into());
         status.audit.state = AuditState::Blocked;
         status.audit.reason = Some("disk-full".into());
-        let text = describe(&status, 0);
+        let text = describe(&status);
         assert!(
             text.contains("hsm       unavailable: the token refused the PIN\n"),
             "{text}"

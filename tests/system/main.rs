@@ -9,6 +9,7 @@ mod common;
 mod audit_log;
 mod docs;
 mod hsm_faults;
+mod remote_unlock;
 mod requests;
 mod secrets;
 mod state_faults;

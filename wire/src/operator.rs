@@ -34,11 +34,16 @@ pub enum Op {
     Status {},
     /// Opens an unlock session: [`SessionReply`].
     SessionOpen {
-        /// Why the authority is to be unlocked; holders are shown it.
+        /// What the shares will be used for: `unlock`; holders are shown it.
         purpose: String,
+        /// How long it stays open, 1 to 1440; what the configuration says if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        minutes: Option<u16>,
     },
     /// The open session: [`SessionReply`].
     SessionGet {},
+    /// Ends the open session and wipes the shares it holds: [`StatusReport`].
+    SessionClose {},
     /// Submits one sealed and signed share: [`ShareReply`].
     ShareSubmit {
         /// The session the holder signed, as it was received.
@@ -260,8 +265,11 @@ pub struct AcceptedShare {
 pub struct SessionReport {
     /// Its id.
     pub id: String,
-    /// When it ends: seconds since 1970.
+    /// When it ends: seconds since 1970, by the authority's clock.
     pub expires: u64,
+    /// In how many seconds it ends, whatever happened to that clock since.
+    #[serde(default)]
+    pub left: u64,
 }
 
 /// What is known of the HSM.

@@ -13,8 +13,14 @@ fn a_request_is_one_line_and_comes_back() {
     let ops = [
         Op::Status {},
         Op::SessionOpen {
-            purpose: "start after maintenance".into(),
+            purpose: "unlock".into(),
+            minutes: None,
         },
+        Op::SessionOpen {
+            purpose: "unlock".into(),
+            minutes: Some(30),
+        },
+        Op::SessionClose {},
         Op::ShareSubmit {
             session: json!({"id": "s"}),
             envelope: json!("e"),
@@ -97,6 +103,7 @@ fn a_reply_carries_either_a_value_or_a_problem() {
         session: Some(SessionReport {
             id: "s".into(),
             expires: 1_795_200_000,
+            left: 598,
         }),
         hsm: HsmState::Ready,
         hsm_reason: None,

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use quorum::{
-    AuthorityId, Collector, Epoch, Holder, ManifestChain, Name, Timestamp, Verdict, Version1,
+    AuthorityId, Collector, Epoch, Holder, Manifest, ManifestChain, ManifestHash, Name,
+    SetDescription, Timestamp, Verdict, Version1,
 };
 
 use super::document::{SessionDocument, SessionPurpose, SignedSession};
@@ -96,6 +97,9 @@ pub enum AnswerError {
     /// There are two manifests of one epoch.
     #[error("the authority shows another manifest of epoch {0} than this holder has seen")]
     Forked(Epoch),
+    /// The chain of manifests does not lead over the one that this holder has seen.
+    #[error("the authority's manifests do not lead over {0}, which this holder has seen")]
+    Strayed(ManifestHash),
     /// The holder's key is not in the roster.
     #[error("the key of {name} is not in the roster of epoch {epoch}")]
     NotOnRoster {
@@ -123,7 +127,7 @@ impl AnswerError {
             Self::NotOfThisManifest(_) | Self::NotSigned | Self::Purpose { .. } => {
                 Some("do not answer; tell the operator and the other holders")
             }
-            Self::RolledBack { .. } | Self::Forked(_) => {
+            Self::RolledBack { .. } | Self::Forked(_) | Self::Strayed(_) => {
                 Some("do not answer; compare the manifest hash with the other holders")
             }
             Self::Expired { .. } | Self::FromTheFuture { .. } => {
@@ -152,6 +156,34 @@ pub struct Answerable<'a> {
     question: Question<'a>,
     slot: &'a Holder,
     compared: Compared,
+    before: Option<&'a SetDescription>,
+}
+
+/// Who came and who went since this holder answered last, by name and by key: a new key under an old name is both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RosterChange {
+    /// Holders of the roster in force that were not in the earlier one.
+    pub new: Vec<Name>,
+    /// Holders of the earlier roster that are in force no more.
+    pub gone: Vec<Name>,
+}
+
+impl RosterChange {
+    pub(super) fn between(before: &[Holder], now: &[Holder]) -> Self {
+        let only_in = |these: &[Holder], those: &[Holder]| {
+            let same = |a: &Holder, b: &Holder| a.name == b.name && a.sign_key == b.sign_key;
+            let missing = |holder: &&Holder| !those.iter().any(|other| same(holder, other));
+            these
+                .iter()
+                .filter(missing)
+                .map(|h| h.name.clone())
+                .collect()
+        };
+        Self {
+            new: only_in(now, before),
+            gone: only_in(before, now),
+        }
+    }
 }
 
 /// Checks a session against everything that this holder knows.
@@ -189,6 +221,12 @@ pub fn examine<'a>(question: Question<'a>) -> Result<Answerable<'a>, AnswerError
         Compared::Forked => return Err(AnswerError::Forked(set.epoch())),
         good => good,
     };
+    let seen = question.seen.manifest_of(asked);
+    let before = match seen.map(|hash| (hash, manifest_in(chain, hash))) {
+        Some((_, Some(manifest))) => Some(&manifest.unlock),
+        Some((hash, None)) => return Err(AnswerError::Strayed(hash)),
+        None => None,
+    };
     let slot = set
         .holder_by_key(&holder.public().sign_key)
         .ok_or_else(|| AnswerError::NotOnRoster {
@@ -200,9 +238,17 @@ pub fn examine<'a>(question: Question<'a>) -> Result<Answerable<'a>, AnswerError
             question,
             slot,
             compared,
+            before,
         }),
         verdict => Err(AnswerError::Share(verdict)),
     }
+}
+
+fn manifest_in(chain: &ManifestChain, hash: ManifestHash) -> Option<&Manifest> {
+    let manifests = chain.manifests().iter().map(|signed| &signed.manifest);
+    manifests
+        .into_iter()
+        .find(|manifest| manifest.hash() == hash)
 }
 
 fn check_document(question: &Question<'_>) -> Result<(), AnswerError> {
@@ -297,6 +343,32 @@ impl Answerable<'_> {
             )),
             Compared::Same | Compared::Older(_) | Compared::Forked => None,
         }
+    }
+
+    /// How the roster differs from the one that this holder answered last; `None` at a first meeting.
+    #[must_use]
+    pub fn roster_change(&self) -> Option<RosterChange> {
+        self.before
+            .map(|before| RosterChange::between(before.roster(), self.roster()))
+    }
+
+    /// How far the holder's clock is from the time in which the session is open, in seconds: negative when the holder's clock
+    /// is before its beginning, positive when it is after its end. Such a session is answered within [`CLOCK_TOLERANCE`].
+    #[must_use]
+    pub fn clock_skew(&self) -> Option<i64> {
+        let (session, now) = (self.session(), self.question.now.unix_seconds());
+        let (created, expires) = (
+            session.created.unix_seconds(),
+            session.expires.unix_seconds(),
+        );
+        let skew = if now < created {
+            i64::try_from(created - now).map(|seconds| -seconds)
+        } else if now >= expires {
+            i64::try_from(now - expires)
+        } else {
+            return None;
+        };
+        skew.ok()
     }
 
     /// What is to be remembered before the answer leaves: the manifest answered to.

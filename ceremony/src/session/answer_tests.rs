@@ -3,8 +3,9 @@
 
 use quorum::{Epoch, ManifestChain, ManifestHash, Timestamp};
 
-use super::testroom::{Room, wall};
+use super::testroom::{Room, reshared, wall};
 use super::*;
+use crate::testing::Dealt;
 
 #[test]
 fn a_session_with_a_changed_purpose_is_not_answered() {
@@ -132,6 +133,81 @@ fn an_epoch_or_manifest_that_contradicts_what_the_holder_saw_is_refused() {
             .starts_with("This key has not answered this authority before.")
     );
     assert_eq!(attempt(&seen).unwrap().0, None);
+}
+
+#[test]
+fn who_came_and_who_went_since_the_holder_answered_last_is_said_by_name() {
+    let dealt = Dealt::new(2, 3);
+    let genesis = dealt.chain.clone();
+    let (dealt, _) = reshared(dealt);
+    let room = Room::of(Dealt::new(2, 3));
+    let names = |names: &[quorum::Name]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    // The roster that is asked now, against one in which the third holder had another key.
+    let mut before = genesis.current().unlock.roster().to_vec();
+    before[2] = room.dealt.chain.current().unlock.roster()[2].clone();
+    before.push(quorum::Holder {
+        name: "dora".parse().unwrap(),
+        ..before[0].clone()
+    });
+    let now = dealt.chain.current().unlock.roster();
+    let change = RosterChange::between(&before, now);
+    assert_eq!(names(&change.new), ["holder-3"]);
+    assert_eq!(names(&change.gone), ["holder-3", "dora"]);
+
+    // Known from the chain itself: the manifest answered last is one of it.
+    let mut seen = Seen::default();
+    let authority = genesis.authority_id();
+    seen.remember(authority, Epoch::new(1), genesis.current().hash());
+    let room = Room::of(dealt);
+    let (session, share) = (room.open(), room.share(1));
+    let question = |seen| Question {
+        session: session.document(),
+        chain: &room.dealt.chain,
+        purpose: SessionPurpose::Unlock,
+        now: wall(1),
+        seen,
+        holder: room.holder(1),
+        share: &share,
+    };
+    let answerable = examine(question(&seen)).unwrap();
+    assert!(answerable.notice().unwrap().contains("now epoch 2"));
+    assert_eq!(answerable.roster_change(), Some(RosterChange::default()));
+    let first = Seen::default();
+    assert_eq!(examine(question(&first)).unwrap().roster_change(), None);
+    // Another history that led to a later epoch.
+    let mut strayed = Seen::default();
+    strayed.remember(authority, Epoch::new(1), ManifestHash::from_bytes([9; 32]));
+    let error = examine(question(&strayed)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("the authority's manifests do not lead over 0909"),
+        "{error}"
+    );
+    assert!(error.remedy().unwrap().contains("do not answer"));
+}
+
+#[test]
+fn a_clock_that_is_a_little_wrong_is_said_and_answered() {
+    let room = Room::new(1, 1);
+    let (session, share, seen) = (room.open(), room.share(1), Seen::default());
+    let skew = |now| {
+        let question = Question {
+            session: session.document(),
+            chain: &room.dealt.chain,
+            purpose: SessionPurpose::Unlock,
+            now,
+            seen: &seen,
+            holder: room.holder(1),
+            share: &share,
+        };
+        examine(question).unwrap().clock_skew()
+    };
+    let early = Timestamp::from_unix_seconds(wall(0).unix_seconds() - 90).unwrap();
+    assert_eq!(skew(early), Some(-90));
+    assert_eq!(skew(wall(0)), None);
+    assert_eq!(skew(wall(599)), None);
+    assert_eq!(skew(wall(600 + 119)), Some(119));
 }
 
 #[test]

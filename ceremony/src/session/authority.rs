@@ -3,12 +3,13 @@
 //! It holds at most one share per holder of the roster and nothing else from outside: whoever is not on the roster, or did not sign,
 //! changes nothing. When the session expires or is dropped, what was pending is wiped.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use quorum::{
-    Collector, CombineError, Holder, ManifestChain, Name, SetDescription, Threshold, Timestamp,
-    UnlockSecret, Verdict, Version1,
+    Collector, CombineError, Holder, ManifestChain, Name, SetDescription, ShareIndex, Threshold,
+    Timestamp, UnlockSecret, Verdict, Version1,
 };
 
 use super::document::{Checkpoint, SessionDocument, SessionHash, SessionPurpose, SignedSession};
@@ -20,6 +21,9 @@ use crate::canonical::HexBytes;
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 /// No session lives longer.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// How many different answers of one holder a session judges: enough for every mistake, too few to fill a log.
+pub const MOST_ANSWERS: usize = 16;
 
 /// What a session is opened with.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +82,9 @@ pub enum Refused {
     /// A roster holder signed it, and HPKE does not open it.
     #[error("the answer of {0} does not open with the key of this session")]
     DoesNotOpen(Name),
+    /// This roster holder has sent [`MOST_ANSWERS`] already.
+    #[error("{0} has sent {MOST_ANSWERS} answers to this session; no more are judged")]
+    TooMany(Name),
 }
 
 impl Refused {
@@ -89,6 +96,7 @@ impl Refused {
             Self::OtherSession => "other-session",
             Self::Stranger => "stranger",
             Self::DoesNotOpen(_) => "does-not-open",
+            Self::TooMany(_) => "too-many",
         }
     }
 
@@ -102,6 +110,9 @@ impl Refused {
             Self::Stranger => Some("use the holder key whose public half is in the manifest"),
             Self::DoesNotOpen(_) => {
                 Some("run `dta unlock` again; the answer was damaged on its way")
+            }
+            Self::TooMany(_) => {
+                Some("let another holder enter a share, or close the session and open another")
             }
         }
     }
@@ -120,6 +131,8 @@ pub struct UnlockSession {
 struct Pending {
     key: SessionKey,
     collector: Collector,
+    /// The answers that were judged, by the index of their signer. Only what a roster holder signed for this session gets here.
+    judged: BTreeMap<ShareIndex, BTreeSet<HexBytes<32>>>,
 }
 
 impl UnlockSession {
@@ -156,6 +169,7 @@ impl UnlockSession {
             pending: Some(Pending {
                 key,
                 collector: Collector::new(opening.chain),
+                judged: BTreeMap::new(),
             }),
         })
     }
@@ -190,6 +204,11 @@ impl UnlockSession {
                     && envelope.is_signed_by(&holder.sign_key, &self.hash)
             })
             .ok_or(Refused::Stranger)?;
+        let judged = pending.judged.entry(signer.index).or_default();
+        if judged.len() >= MOST_ANSWERS && !judged.contains(&envelope.digest()) {
+            return Err(Refused::TooMany(signer.name.clone()));
+        }
+        judged.insert(envelope.digest());
         let share = pending
             .key
             .open(
@@ -200,6 +219,17 @@ impl UnlockSession {
             )
             .ok_or_else(|| Refused::DoesNotOpen(signer.name.clone()))?;
         Ok(pending.collector.offer(signer.index, &share))
+    }
+
+    /// Whether this very answer was judged before. Whoever carries answers can send one again; it gets its verdict again, but
+    /// costs its holder nothing and is not worth another entry in a log.
+    #[must_use]
+    pub fn has_judged(&self, envelope: &Envelope) -> bool {
+        let judged = |pending: &Pending| {
+            let answers = pending.judged.get(&envelope.index);
+            answers.is_some_and(|answers| answers.contains(&envelope.digest()))
+        };
+        self.pending.as_ref().is_some_and(judged)
     }
 
     /// Wipes what is pending if the session is over at `now`; returns whether it is.

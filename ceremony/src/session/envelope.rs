@@ -16,7 +16,7 @@ use quorum::{HolderKey, HolderSignature, Name, Purpose, ShareIndex, Version1};
 use serde::{Deserialize, Serialize};
 
 use super::document::{SessionHash, SessionId};
-use crate::canonical::HexBytes;
+use crate::canonical::{self, HexBytes};
 
 /// What a holder's signature on an envelope is for.
 pub const ENVELOPE: Purpose = Purpose::new("dta unlock envelope v1");
@@ -82,6 +82,11 @@ impl Envelope {
             ciphertext,
         ]
         .concat()
+    }
+
+    /// SHA-256 over the whole envelope: tells one answer from another.
+    pub(super) fn digest(&self) -> HexBytes<32> {
+        canonical::sha256(&canonical::to_bytes(self))
     }
 
     /// Whether `key` signed this envelope for the session with this hash.

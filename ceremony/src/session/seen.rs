@@ -101,6 +101,14 @@ impl Seen {
             .map(|seen| seen.epoch)
     }
 
+    /// The newest manifest seen of this authority.
+    #[must_use]
+    pub fn manifest_of(&self, authority: AuthorityId) -> Option<ManifestHash> {
+        self.authorities
+            .get(&authority.to_string())
+            .map(|seen| seen.manifest)
+    }
+
     pub(super) fn compare(
         &self,
         authority: AuthorityId,
@@ -116,12 +124,8 @@ impl Seen {
         }
     }
 
-    pub(super) fn remember(
-        &mut self,
-        authority: AuthorityId,
-        epoch: Epoch,
-        manifest: ManifestHash,
-    ) {
+    /// Remembers a manifest: the one answered to, or the one that a reshare brought.
+    pub fn remember(&mut self, authority: AuthorityId, epoch: Epoch, manifest: ManifestHash) {
         self.authorities
             .insert(authority.to_string(), SeenManifest { epoch, manifest });
     }

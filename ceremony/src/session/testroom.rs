@@ -5,12 +5,60 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use quorum::{Name, ShareIndex, Timestamp};
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+use quorum::{
+    Epoch, Holder, Name, SetDescription, SetId, Share, ShareIndex, ShareValue, SignedManifest,
+    Timestamp, UnlockSecret, Version1, split,
+};
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::holder::HolderSecrets;
 use crate::sharefile::{self, OpenedShare};
 use crate::testing::{Dealt, node_key, node_sign};
+
+/// The same holders after a reshare, with the encoded shares that it replaced.
+pub(super) fn reshared(dealt: Dealt) -> (Dealt, Vec<Zeroizing<Vec<u8>>>) {
+    let Dealt {
+        mut chain,
+        holders,
+        shares,
+    } = dealt;
+    let before = chain.current().clone();
+    let (threshold, rng) = (before.unlock.threshold(), &mut UnwrapErr(SysRng));
+    let (values, commitments) = split(&UnlockSecret::random(rng), threshold, rng);
+    let (set_id, epoch) = (SetId::random(rng), Epoch::new(2));
+    let roster = before.unlock.roster().to_vec();
+    let mut manifest = before.clone();
+    manifest.predecessor = Some(before.hash());
+    manifest.unlock =
+        SetDescription::new(set_id, epoch, threshold, roster.clone(), commitments).unwrap();
+    let sign = |holder: &HolderSecrets| manifest.sign(&before.unlock, holder.signing_key());
+    let signatures = holders.iter().map(|holder| sign(holder).unwrap());
+    let signed = SignedManifest {
+        signatures: signatures.collect(),
+        manifest: manifest.clone(),
+        node_signature: None,
+    };
+    chain.append(signed).unwrap();
+    let old = shares.iter().map(Share::encode).collect();
+    let share = |(value, holder): (ShareValue, Holder)| Share {
+        genesis: chain.authority_id(),
+        set_id,
+        epoch,
+        threshold,
+        holder: holder.name,
+        value,
+    };
+    let shares = values.into_iter().zip(roster).map(share).collect();
+    let dealt = Dealt {
+        chain,
+        holders,
+        shares,
+    };
+    (dealt, old)
+}
 
 /// A D-TA whose holders keep their share files in a directory.
 pub(super) struct Room {
@@ -22,7 +70,11 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn new(m: u8, n: u8) -> Self {
-        let dealt = Dealt::new(m, n);
+        Self::of(Dealt::new(m, n))
+    }
+
+    pub(super) fn of(dealt: Dealt) -> Self {
+        let n = dealt.chain.current().unlock.threshold().n();
         let dir = tempfile::tempdir().unwrap();
         let files = (1..=n)
             .map(|number| dealt.write_share(dir.path(), number))
@@ -100,11 +152,30 @@ impl Room {
         let sealed = sealing::seal(&document.hpke_key, &session.hash(), index, share).unwrap();
         let message =
             Envelope::signed_message(&session.hash(), index, &sealed.enc, &sealed.ciphertext);
-        let mut envelope = self.answer(signer, session);
-        envelope.enc = sealed.enc;
-        envelope.signature = self.holder(signer).sign(ENVELOPE, &message);
-        envelope.ciphertext = sealed.ciphertext;
-        envelope
+        Envelope {
+            v: Version1,
+            session: document.session,
+            index,
+            holder: self.holder(signer).name().as_str().parse().unwrap(),
+            enc: sealed.enc,
+            signature: self.holder(signer).sign(ENVELOPE, &message),
+            ciphertext: sealed.ciphertext,
+        }
+    }
+
+    /// The envelope with another signature: that of holder `signer` of this room.
+    pub(super) fn resign(
+        &self,
+        signer: usize,
+        session: &UnlockSession,
+        envelope: Envelope,
+    ) -> Envelope {
+        let (enc, ciphertext) = (&envelope.enc, &envelope.ciphertext);
+        let message = Envelope::signed_message(&session.hash(), envelope.index, enc, ciphertext);
+        Envelope {
+            signature: self.holder(signer).sign(ENVELOPE, &message),
+            ..envelope
+        }
     }
 
     pub(super) fn later(&self, seconds: u64) -> Instant {
