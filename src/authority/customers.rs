@@ -250,7 +250,7 @@ impl Desk {
     }
 
     /// Logs what an earlier change left unlogged, and then serves it.
-    fn settle(&self, papers: &mut Papers) -> Result<(), Problem> {
+    pub(super) fn settle(&self, papers: &mut Papers) -> Result<(), Problem> {
         if papers.unlogged.is_empty() {
             return Ok(());
         }

@@ -19,6 +19,7 @@ use wire::operator::{ManifestChainReply, Op, StatusReport};
 use super::issuer::audit_unavailable;
 use super::keyring::Keyring;
 use super::phase::{Phase, Sealed};
+use super::reshare::Resharing;
 use super::status::StatusSource;
 use super::token::Token;
 use super::vault::Vault;
@@ -36,6 +37,9 @@ pub(super) struct Equipment {
     pub(super) session_time: Duration,
     pub(super) digests: Digests,
 }
+
+/// How long an HSM that did not destroy a key is left alone.
+pub(super) const RETIRE_PAUSE: Duration = Duration::from_secs(30);
 
 /// What the process says of itself: SHA-256 of binary and configuration.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +64,10 @@ pub(super) struct Papers {
     /// The generation of a change that an earlier process made and did not log; it is logged once its
     /// MACs are checked.
     pub(super) recovered: Option<u64>,
+    /// A reshare that waits for its holders; only while unlocked.
+    pub(super) resharing: Option<Box<Resharing>>,
+    /// When to look again for seal keys that must not exist any more.
+    pub(super) retire_again: Option<Instant>,
 }
 
 impl Desk {
@@ -73,6 +81,9 @@ impl Desk {
                 phase,
                 unlogged: Vec::new(),
                 recovered,
+                resharing: None,
+                // A reshare may have been cut short by the end of the process before.
+                retire_again: Some(Instant::now()),
             }),
         }
     }
@@ -96,13 +107,25 @@ impl Desk {
                 .submit(&mut papers, &session, &envelope)
                 .map(|reply| json(&reply)),
             Op::Lock {} => Ok(json(&self.lock(&mut papers, uid))),
+            op @ (Op::ReshareOpen { .. }
+            | Op::ReshareConsent { .. }
+            | Op::ReshareConfirm { .. }
+            | Op::ReshareWaive { .. }
+            | Op::ReshareCommit {}
+            | Op::ReshareAbort {}) => self.reshare(&mut papers, op, uid),
             op => self.manage_customers(&mut papers, op, uid),
         }
     }
 
-    /// Ends a session whose time is over.
+    /// Ends a session whose time is over, and destroys what a reshare left to be destroyed.
     pub(super) fn tick(&self) {
-        self.expire(&mut self.papers());
+        let mut papers = self.papers();
+        self.expire(&mut papers);
+        let due = |time: &Instant| *time <= Instant::now();
+        // While a reshare is open its new key is there by right.
+        if papers.retire_again.as_ref().is_some_and(due) && papers.resharing.is_none() {
+            self.retire_keys(&mut papers);
+        }
     }
 
     /// Wipes everything and closes the desk, for the end of the process.
@@ -123,6 +146,7 @@ impl Desk {
     /// Wipes first and logs afterwards: a log that cannot be written must not keep secrets open.
     pub(super) fn seal(&self, papers: &mut Papers, reason: &str, operator: Option<u32>) {
         self.equipment.vault.seal();
+        let resharing = papers.resharing.take();
         let before = std::mem::replace(&mut papers.phase, Phase::Sealed(Sealed));
         let event = match &before {
             Phase::Sealed(_) | Phase::Stopping => return,
@@ -142,9 +166,19 @@ impl Desk {
         if let Err(error) = self.equipment.log.append_blocking(event) {
             tracing::error!(%error, "the secrets are wiped, but the log did not take the entry");
         }
+        if let Some(resharing) = resharing {
+            self.close_reshare(
+                papers,
+                *resharing,
+                if operator.is_some() { "locked" } else { reason },
+            );
+        }
     }
 
     fn expire(&self, papers: &mut Papers) {
+        if let Some(over) = papers.resharing.take_if(|resharing| resharing.expire()) {
+            self.close_reshare(papers, *over, "expired");
+        }
         let Phase::Unlocking(unlocking) = &mut papers.phase else {
             return;
         };

@@ -5,6 +5,7 @@
 //! | `start` | what must agree on the disk before anything else |
 //! | `phase`, `vault`, `keyring` | the states as types; what is open, and who may borrow it |
 //! | `operator`, `desk`, `sessions`, `unlock`, `customers`, `pins` | the operator socket and what is done there |
+//! | `reshare`, `retire` | new holders for this D-TA, and the end of old seal keys |
 //! | `link`, `issuer`, `decide`, `issue`, `reply` | the proxies' socket, and one request from arrival to reply |
 //! | `replay`, `window` | pure rules |
 //! | `token`, `status`, `upkeep` | the HSM, `dta status`, and what happens by the clock |
@@ -25,6 +26,8 @@ mod phase;
 mod pins;
 mod replay;
 mod reply;
+mod reshare;
+mod retire;
 mod sessions;
 mod start;
 mod status;

@@ -26,7 +26,7 @@ struct Board {
 
 /// Where a status comes from.
 pub(super) struct StatusSource {
-    chain: ManifestChain,
+    chain: Mutex<ManifestChain>,
     token: Token,
     log: Arc<Log>,
     board: Mutex<Board>,
@@ -42,7 +42,7 @@ impl StatusSource {
             session: None,
         });
         Self {
-            chain,
+            chain: Mutex::new(chain),
             token,
             log,
             board,
@@ -51,14 +51,16 @@ impl StatusSource {
 
     /// The status now. Asks the HSM, for some seconds at most.
     pub(super) fn report(&self) -> StatusReport {
-        match self.token.check_key(&self.chain) {
+        let chain = self.chain().clone();
+        match self.token.check_key(&chain) {
             Ok(_) => self.with_hsm(HsmState::Ready, None),
             Err(error) => self.with_hsm(HsmState::Unavailable, Some(error.to_string())),
         }
     }
 
     fn with_hsm(&self, hsm: HsmState, hsm_reason: Option<String>) -> StatusReport {
-        let unlock = &self.chain.current().unlock;
+        let chain = self.chain().clone();
+        let unlock = &chain.current().unlock;
         let Board {
             state,
             accepted,
@@ -95,6 +97,16 @@ impl StatusSource {
             accepted,
             session,
         };
+    }
+
+    /// Goes over to the manifests after a reshare.
+    pub(super) fn go_over(&self, chain: ManifestChain) {
+        *self.chain() = chain;
+    }
+
+    fn chain(&self) -> MutexGuard<'_, ManifestChain> {
+        // It is replaced as a whole, too.
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {

@@ -100,6 +100,9 @@ pub(super) enum TokenError {
     /// The node key is another.
     #[error("the token's key {0} is not the node key of the manifest")]
     OtherNodeKey(Name),
+    /// A key was destroyed and is still there.
+    #[error("seal key {0} was destroyed, and the token still has it")]
+    StillThere(Name),
 }
 
 impl TokenError {
@@ -108,6 +111,9 @@ impl TokenError {
         match self {
             Self::Hsm(error) => error.remedy(),
             Self::Anchor(error) => error.remedy(),
+            Self::StillThere(_) => Some(
+                "destroy it with the vendor's tool; with it old shares and old backups still open",
+            ),
             Self::NotListed(_) | Self::OtherNodeKey(_) => {
                 Some("check in hsm.toml that this is the right token for this D-TA")
             }
@@ -118,7 +124,7 @@ impl TokenError {
     pub(super) fn problem(&self) -> Problem {
         let kind = match self {
             Self::Anchor(_) => ProblemType::Conflict,
-            Self::Hsm(_) | Self::NotListed(_) | Self::OtherNodeKey(_) => {
+            Self::Hsm(_) | Self::NotListed(_) | Self::OtherNodeKey(_) | Self::StillThere(_) => {
                 ProblemType::HsmUnavailable
             }
         };

@@ -8,6 +8,7 @@ use ceremony::paper::PaperError;
 use ceremony::passphrase::PassphraseError;
 use ceremony::pin::PinError;
 use ceremony::prompts::AskError;
+use ceremony::reshare::{ExamineError, NotMyShare};
 use ceremony::session::{AnswerError, AnswerTextError, RequestError, SeenError};
 use ceremony::sharefile::ShareFileError;
 use ceremony::verify::Misfit;
@@ -44,6 +45,11 @@ into_cli_error! {
     AnswerTextError => |_| Exit::Refused,
     RequestError => |_| Exit::Refused,
     InitError => init_exit,
+    ExamineError => |error| match error {
+        ExamineError::OtherPredecessor(_) => Exit::Conflict,
+        _ => Exit::Refused,
+    },
+    NotMyShare => |_| Exit::Refused,
     NotApproved => |_| Exit::Refused,
     CannotApprove => |_| Exit::Refused,
     Misfit => |_| Exit::Refused,

@@ -2,19 +2,20 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod approve;
-mod duplicate;
 mod asking;
+mod duplicate;
 mod failure;
 mod holder;
 mod plan;
 mod rehearse;
+mod reshare;
 mod run;
-mod session;
 mod script;
+mod session;
 mod share_args;
 mod unlock;
-mod watch;
 mod verify;
+mod watch;
 
 use crate::service::process;
 use crate::term::{CliError, CliResult, Exit};
@@ -39,6 +40,8 @@ pub(crate) enum CeremonyCommand {
     Rehearse(rehearse::RehearseArgs),
     /// Found a D-TA as the plan says: the ceremony itself.
     Run(run::RunArgs),
+    /// Give a running D-TA new holders, another M or another N.
+    Reshare(reshare::ReshareArgs),
     /// Check a transcript with its manifest and plan, offline.
     Verify(verify::VerifyArgs),
 }
@@ -64,6 +67,7 @@ pub(crate) fn run_ceremony(command: CeremonyCommand) -> CliResult {
         CeremonyCommand::Script(args) => script::run_script(args),
         CeremonyCommand::Rehearse(args) => rehearse::run_rehearse(args),
         CeremonyCommand::Run(args) => run::run(args),
+        CeremonyCommand::Reshare(args) => reshare::run(args),
         CeremonyCommand::Verify(args) => verify::run_verify(args),
     }
 }

@@ -11,6 +11,7 @@ mod docs;
 mod hsm_faults;
 mod remote_unlock;
 mod requests;
+mod reshare;
 mod secrets;
 mod state_faults;
 mod unlock;

@@ -55,6 +55,32 @@ pub enum Op {
     Lock {},
     /// The manifest chain: [`ManifestChainReply`].
     ManifestChain {},
+    /// Deals a new set as a plan says and asks the holders for it: [`ReshareReply`].
+    ReshareOpen {
+        /// The text of the plan.
+        plan: String,
+    },
+    /// Submits an old holder's share and signature for the open reshare: [`ReshareProgress`].
+    ReshareConsent {
+        /// The envelope that `ceremony` defines.
+        envelope: Value,
+        /// The holder's signature over the proposed manifest, as `quorum` defines it.
+        signature: Value,
+    },
+    /// Submits a new holder's confirmation: [`ReshareProgress`].
+    ReshareConfirm {
+        /// The confirmation that `ceremony` defines.
+        confirmation: Value,
+    },
+    /// Submits an old holder's waiver of a new holder's confirmation: [`ReshareProgress`].
+    ReshareWaive {
+        /// The waiver that `ceremony` defines.
+        waiver: Value,
+    },
+    /// Commits the open reshare: [`ReshareDone`].
+    ReshareCommit {},
+    /// Ends the open reshare without effect: [`StatusReport`].
+    ReshareAbort {},
     /// Registers a customer and makes its first master key: [`CustomerReport`].
     CustomerAdd {
         /// The customer's name: 1 to 64 of `a-z 0-9 -`, beginning with a letter or digit.
@@ -321,6 +347,37 @@ pub struct ShareReply {
     pub share: AcceptedShare,
     /// The state now: `unlocking` while shares are missing.
     pub status: StatusReport,
+}
+
+/// The reply to `reshare-open`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReshareReply {
+    /// The signed session document that `ceremony` defines, with the purpose `reshare`.
+    pub session: Value,
+    /// The signed proposal that `ceremony` defines.
+    pub proposal: Value,
+    /// The new shares as share files, each sealed to its holder, in the order of their indexes.
+    pub shares: Vec<String>,
+}
+
+/// The reply to whatever brings a reshare further.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReshareProgress {
+    /// What is still missing, in words; absent when it can be committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+/// The reply to `reshare-commit`: from now on only the new set opens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReshareDone {
+    /// The signed manifests, genesis first, the new one last.
+    pub chain: Vec<Value>,
+    /// The labels of the seal keys that were destroyed, each verified to be gone.
+    pub destroyed: Vec<String>,
+    /// Why an old seal key is not destroyed yet; the authority tries again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<String>,
 }
 
 /// The reply to `manifest-chain`.
