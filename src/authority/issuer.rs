@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use audit::{AppendError, BurntNonce, Event, Log, Receipt, Timestamp};
 use bytes::Bytes;
+use hyper::body::Body;
 use hyper::http::request::Parts;
 use tokio::sync::Semaphore;
 use wire::api::{AuthorityInfo, CustomerInfo, NodeKeyInfo};
@@ -21,13 +22,15 @@ use super::replay::ReplayCache;
 use super::reply::Draft;
 use super::vault::Vault;
 use crate::service::clock::unix_seconds;
-use crate::service::http::{Reply, problem_reply};
+use crate::service::http::{Reply, problem_reply, read_body};
 use crate::service::link::RefusalReport;
 use crate::service::refusals::RefusalCounter;
 use crate::service::routes::Call;
 
 /// Requests in work at once: what the log takes in one batch.
 const MAX_REQUESTS: usize = 512;
+/// Time for the body of one request to arrive; a proxy has it whole before it forwards it.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests for many permits in work at once; each takes a core for some milliseconds.
 const MAX_BULK: usize = 2;
 /// Requests for permits with a longer body than this are computed beside the others, not among them.
@@ -81,7 +84,11 @@ impl Issuer {
     }
 
     /// Answers one request with a reply, whatever happens.
-    pub(super) async fn answer(self: &Arc<Self>, call: Call, head: Parts, body: Bytes) -> Reply {
+    pub(super) async fn answer<B>(self: &Arc<Self>, call: Call, head: Parts, body: B) -> Reply
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         match self.try_answer(call, head, body).await {
             Ok(reply) => reply,
             Err(problem) => self.refuse_unsigned(&problem),
@@ -126,13 +133,24 @@ impl Issuer {
         self.refusals.take_all().into_iter().map(refusal_event)
     }
 
-    async fn try_answer(
+    /// The slot comes before the body: a proxy in other hands can keep others out, as it always can, but
+    /// not fill the memory that holds the opened secrets.
+    async fn try_answer<B>(
         self: &Arc<Self>,
         call: Call,
         head: Parts,
-        body: Bytes,
-    ) -> Result<Reply, Problem> {
+        body: B,
+    ) -> Result<Reply, Problem>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let _slot = self.requests.try_acquire().map_err(|_| overloaded())?;
+        let body = tokio::time::timeout(BODY_TIMEOUT, read_body(body, call.body_limit()))
+            .await
+            .map_err(|_| {
+                Problem::new(ProblemType::Malformed, "the body did not arrive in time")
+            })??;
         if call != Call::Authority {
             self.check_checkpoints()?;
         }

@@ -17,7 +17,7 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::UnixStream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wire::api::JSON_MEDIA_TYPE;
 use wire::{Problem, ProblemType};
 
@@ -32,6 +32,10 @@ use crate::service::unix::{AllowedUsers, BoundSocket};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most connections at once; a proxy has one.
+const MAX_CONNECTIONS: usize = 64;
+/// The most streams of snapshots on one connection; a proxy reads one.
+const MAX_SNAPSHOT_STREAMS: usize = 2;
 const MAX_STREAMS: u32 = 1_024;
 const MAX_HEADER_BYTES: u32 = 32 * 1024;
 /// A report of one minute names each problem type at most once.
@@ -52,6 +56,7 @@ impl ProxySocket {
     /// Serves until shutdown is requested, then lets what is in flight finish.
     pub(crate) async fn serve(self, socket: BoundSocket, shutdown: Shutdown) {
         let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         loop {
             let accepted = tokio::select! {
                 accepted = socket.accept() => accepted,
@@ -65,12 +70,21 @@ impl ProxySocket {
                     continue;
                 }
             };
-            match self.users.admit(&stream) {
-                Ok(_) => self
-                    .clone()
-                    .spawn_connection(stream, &graceful, shutdown.clone()),
-                Err(error) => tracing::warn!(%error, "a proxy's connection is refused"),
+            if let Err(error) = self.users.admit(&stream) {
+                tracing::warn!(%error, "a proxy's connection is refused");
+                continue;
             }
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                tracing::warn!("too many proxies' connections");
+                continue;
+            };
+            let connection = Connection {
+                socket: self.clone(),
+                watchers: Arc::new(Semaphore::new(MAX_SNAPSHOT_STREAMS)),
+                shutdown: shutdown.clone(),
+                _place: place,
+            };
+            connection.spawn(stream, &graceful);
         }
         drop(socket);
         if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
@@ -80,11 +94,23 @@ impl ProxySocket {
             tracing::warn!("some requests did not finish in time and are cut off");
         }
     }
+}
 
-    fn spawn_connection(self, stream: UnixStream, graceful: &GracefulShutdown, shutdown: Shutdown) {
+/// One proxy's connection.
+struct Connection {
+    socket: ProxySocket,
+    /// One for each stream of snapshots.
+    watchers: Arc<Semaphore>,
+    shutdown: Shutdown,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    fn spawn(self, stream: UnixStream, graceful: &GracefulShutdown) {
+        let this = Arc::new(self);
         let service = service_fn(move |request| {
-            let (this, shutdown) = (self.clone(), shutdown.clone());
-            async move { Ok::<_, Infallible>(this.answer(request, shutdown).await) }
+            let this = Arc::clone(&this);
+            async move { Ok::<_, Infallible>(this.answer(request).await) }
         });
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -101,33 +127,25 @@ impl ProxySocket {
         });
     }
 
-    async fn answer(&self, request: Request<Incoming>, shutdown: Shutdown) -> Response<ReplyBody> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<ReplyBody> {
         if request.uri().path().starts_with(INTERNAL_PREFIX) {
-            return self.answer_internal(request, shutdown).await;
+            return self.answer_internal(request).await;
         }
+        let issuer = &self.socket.issuer;
         let call = match Call::find(request.method(), request.uri().path()) {
             Ok(call) => call,
-            Err(problem) => return self.issuer.refuse_unsigned(&problem).map(Either::Left),
+            Err(problem) => return issuer.refuse_unsigned(&problem).map(Either::Left),
         };
         let (head, body) = request.into_parts();
-        match read_body(body, call.body_limit()).await {
-            Ok(body) => self.issuer.answer(call, head, body).await.map(Either::Left),
-            Err(problem) => self.issuer.refuse_unsigned(&problem).map(Either::Left),
-        }
+        issuer.answer(call, head, body).await.map(Either::Left)
     }
 
-    async fn answer_internal(
-        &self,
-        request: Request<Incoming>,
-        shutdown: Shutdown,
-    ) -> Response<ReplyBody> {
+    async fn answer_internal(&self, request: Request<Incoming>) -> Response<ReplyBody> {
         match (request.method(), request.uri().path()) {
-            (&Method::GET, REGISTRY_PATH) => {
-                let lines = snapshot_lines(self.snapshots.clone());
-                let until = lines.take_until(async move { shutdown.requested().await });
-                let stream: BoxedStream = Box::pin(until);
-                Response::new(Either::Right(StreamBody::new(stream)))
-            }
+            (&Method::GET, REGISTRY_PATH) => match self.snapshots() {
+                Ok(stream) => Response::new(Either::Right(StreamBody::new(stream))),
+                Err(problem) => problem_reply(&problem).map(Either::Left),
+            },
             (&Method::POST, REFUSALS_PATH) => match self.take_report(request).await {
                 Ok(()) => reply(204, JSON_MEDIA_TYPE, Vec::new(), None).map(Either::Left),
                 Err(problem) => problem_reply(&problem).map(Either::Left),
@@ -139,24 +157,38 @@ impl ProxySocket {
         }
     }
 
+    /// The stream of snapshots. Each holds a line of all keys, so there are few.
+    fn snapshots(&self) -> Result<BoxedStream, Problem> {
+        let watcher = Arc::clone(&self.watchers).try_acquire_owned();
+        let watcher = watcher.map_err(|_| {
+            let detail = "this connection has its streams of snapshots";
+            Problem::new(ProblemType::Overloaded, detail)
+        })?;
+        let shutdown = self.shutdown.clone();
+        let lines = snapshot_lines(self.socket.snapshots.clone(), watcher);
+        let until = lines.take_until(async move { shutdown.requested().await });
+        Ok(Box::pin(until))
+    }
+
     async fn take_report(&self, request: Request<Incoming>) -> Result<(), Problem> {
         let body = read_body(request.into_body(), REPORT_LIMIT).await?;
         let report: RefusalReport = serde_json::from_slice(&body)
             .map_err(|error| Problem::new(ProblemType::Malformed, error.to_string()))?;
-        self.issuer.take_refusals(report)
+        self.socket.issuer.take_refusals(report)
     }
 }
 
-/// The present snapshot at once, then one line after each change.
+/// The present snapshot at once, then one line after each change. The permit goes with the stream.
 fn snapshot_lines(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> {
     snapshots.mark_changed();
-    stream::unfold(snapshots, |mut snapshots| async move {
+    stream::unfold((snapshots, permit), |(mut snapshots, permit)| async move {
         snapshots.changed().await.ok()?;
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
         let mut line = serde_json::to_vec(&*snapshot).expect("a snapshot is plain JSON");
         line.push(b'\n');
-        Some((Ok(Frame::data(Bytes::from(line))), snapshots))
+        Some((Ok(Frame::data(Bytes::from(line))), (snapshots, permit)))
     })
 }
