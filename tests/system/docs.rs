@@ -60,7 +60,9 @@ dta() {
       for name in alice bob carol; do keys+=(--holder-key $name.holder --passphrase-file passphrase); done
       command dta "$@" "${keys[@]}"
       start ;;
+    "unlock --remote") command dta "$@" --passphrase-file passphrase ;;
     "unlock "*) command dta "$@" --passphrase-file passphrase --socket operator.sock ;;
+    "session "*|"lock "*) command dta "$@" --socket operator.sock ;;
     "status "*) command dta "$@" --socket operator.sock ;;
     *) command dta "$@" ;;
   esac
