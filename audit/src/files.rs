@@ -20,15 +20,19 @@ pub(crate) fn anchor_path(directory: &Path, origin: &Origin) -> PathBuf {
 }
 
 /// Writes a file so that it is there with the old or the new content at any moment: write, fsync,
-/// rename, fsync of the directory. Mode 0600.
+/// rename, fsync of the directory. Mode 0600. An anchor directory may be shared: whatever stands where
+/// the draft goes is removed, never opened.
 pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let draft = path.with_file_name(name);
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(&draft)?;
     file.write_all(content)?;

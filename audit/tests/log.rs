@@ -361,6 +361,20 @@ fn an_anchor_directory_is_said_once_and_missed_when_it_is_empty() {
 }
 
 #[test]
+fn a_link_that_somebody_put_into_the_anchor_directory_is_not_followed() {
+    let place = Place::with_anchor();
+    let log = place.create();
+    let precious = place.root.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    let draft = format!("{}.new", place.anchored().display());
+    std::os::unix::fs::symlink(&precious, &draft).unwrap();
+    log.append_blocking(locked()).unwrap();
+    place.checkpoint(&log);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    assert!(!fs::symlink_metadata(place.anchored()).unwrap().is_symlink());
+}
+
+#[test]
 fn an_anchor_that_somebody_else_replaced_stops_checkpoints() {
     let place = Place::with_anchor();
     let log = place.create();
