@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -154,6 +155,7 @@ fn errors_of(process: &mut Child) -> String {
 fn private_directory() -> Result<tempfile::TempDir, HsmError> {
     tempfile::Builder::new()
         .prefix("dta-hsm-")
+        .permissions(fs::Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|e| io_error(&std::env::temp_dir(), &e))
 }
@@ -162,5 +164,17 @@ fn io_error(path: &Path, error: &std::io::Error) -> HsmError {
     HsmError::Io {
         path: path.to_path_buf(),
         problem: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_enters_the_directory_of_a_private_process() {
+        let directory = private_directory().unwrap();
+        let mode = fs::metadata(directory.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 }
