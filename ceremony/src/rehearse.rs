@@ -6,14 +6,14 @@
 use std::path::{Path, PathBuf};
 
 use hsm::HsmClient;
-use quorum::{Collector, Timestamp};
+use quorum::{Collector, ShareIndex, Timestamp};
 use state::{SealContext, SealingKey, StateDir, open_k_hsm};
 
 use crate::approval::Approved;
 use crate::holder::{HolderSecrets, HolderSecretsError};
 use crate::init::{self, Desk, DeskError, GenesisError, Init, InitError, Purpose, Seat, Step};
 use crate::plan::{Plan, PlannedHolder};
-use crate::sharefile;
+use crate::sharefile::{self, ShareFileName};
 use crate::transcript::StepRecord;
 
 /// The two steps of the drill, after those of the ceremony.
@@ -113,9 +113,9 @@ fn drill(
     let mut collector = Collector::new(chain);
     let needed = usize::from(plan.unlock.threshold.m());
     // The last M holders: a drill that always uses the first would never miss the others.
-    let present = desk.keys.iter().zip(shares).rev().take(needed);
-    for (key, path) in present {
-        let opened = sharefile::open(path, key)?;
+    let indexes: Vec<_> = plan.unlock.threshold.indexes().collect();
+    for (index, key) in indexes.iter().zip(desk.keys).rev().take(needed) {
+        let opened = sharefile::open(share_of(*index, shares)?, key)?;
         let index = opened.share().index();
         let verdict = collector.offer(index, opened.encoded());
         if !verdict.is_accepted() {
@@ -136,6 +136,20 @@ fn drill(
     state.unlock(&key)?;
     desk.drilled(plan, &DRILL[1]);
     Ok(())
+}
+
+/// The first copy of a share among the files that were written.
+fn share_of(index: ShareIndex, shares: &[PathBuf]) -> Result<&Path, InitError> {
+    let is_it = |path: &&PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.and_then(|name| name.parse::<ShareFileName>().ok())
+            .is_some_and(|name| name.index == index && name.copy == 1)
+    };
+    shares
+        .iter()
+        .find(is_it)
+        .map(PathBuf::as_path)
+        .ok_or(InitError::NoSuchShare(index))
 }
 
 struct RehearsalDesk<'a> {

@@ -469,7 +469,7 @@ mod tests {
             .map(|step| step.line(&plan))
             .collect();
         assert_eq!(screens, lines);
-        assert_eq!(lines.len(), 20);
+        assert_eq!(lines.len(), 19);
         let text = script.to_text();
         assert!(text.contains(&plan.hash.to_string()));
         assert!(text.contains("carol comes to the keyboard alone"), "{text}");

@@ -66,7 +66,7 @@ pub(super) fn run_rehearse(args: RehearseArgs) -> CliResult {
         return print_json(&json!({ "plan": plan.hash.to_string(), "rehearsed": true }));
     }
     println!(
-        "\nREHEARSAL passed: the plan can be carried out. Token, keys, shares and state are gone."
+        "\nREHEARSAL passed: the plan can be carried out. Token, keys, shares and\nstate are gone."
     );
     screens::print_hash("plan", plan.hash.as_bytes());
     Ok(())

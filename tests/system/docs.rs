@@ -53,7 +53,7 @@ fn shell(directory: &Path, script: &str, environment: &[(&str, &str)]) -> Ran {
 const CEREMONY_PRELUDE: &str = r#"
 dta() {
   case "$1 ${2:-}" in
-    "holder new") command dta "$@" --passphrase-file passphrase ;;
+    "holder new"|"ceremony approve") command dta "$@" --passphrase-file passphrase ;;
     "holder inspect") command dta "$@" --passphrase-file passphrase ;;
     "ceremony run")
       local keys=() name

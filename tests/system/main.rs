@@ -7,6 +7,7 @@
 mod common;
 
 mod audit_log;
+mod ceremony_flow;
 mod docs;
 mod hsm_faults;
 mod remote_unlock;

@@ -34,8 +34,8 @@ impl Ceremony<'_> {
         self.leftovers.make_directory(out)?;
         self.leftovers.make_directory(state)?;
         self.done(Step::Outputs {
-            out: &out.display(),
-            state: &state.display(),
+            out: &self.shown(out),
+            state: &self.shown(state),
         });
         Ok(())
     }

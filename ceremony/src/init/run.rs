@@ -182,7 +182,7 @@ impl Ceremony<'_> {
         };
         commit.perform(&mut self.leftovers)?;
         self.done(Step::Commit {
-            state: &self.init.state_dir.display(),
+            state: &self.shown(self.init.state_dir),
         });
         Ok(Report {
             authority_id: founded.chain.authority_id(),
@@ -384,6 +384,14 @@ impl Ceremony<'_> {
         }
         self.done(Step::Files);
         Ok(paths)
+    }
+
+    /// A directory as a screen shows it; those of a rehearsal have no name worth showing.
+    pub(super) fn shown(&self, path: &Path) -> String {
+        match self.init.purpose {
+            Purpose::Found => path.display().to_string(),
+            Purpose::Rehearse => "a directory that will be removed".to_owned(),
+        }
     }
 
     /// A step is done: it goes into the transcript and onto the screen.
