@@ -61,6 +61,12 @@ dta() {
       command dta "$@" "${keys[@]}"
       start ;;
     "unlock --remote") command dta "$@" --passphrase-file passphrase ;;
+    "ceremony reshare")
+      local more=() arg
+      for arg in "$@"; do
+        if [ "$arg" = --holder-key ]; then more+=(--passphrase-file passphrase); fi
+      done
+      command dta "$@" "${more[@]}" --socket operator.sock ;;
     "unlock "*) command dta "$@" --passphrase-file passphrase --socket operator.sock ;;
     "session "*|"lock "*) command dta "$@" --socket operator.sock ;;
     "status "*) command dta "$@" --socket operator.sock ;;
@@ -101,6 +107,10 @@ fn the_ceremony_guide_can_be_followed_from_the_first_key_to_an_unlocked_d_ta() {
         "{said}"
     );
     assert!(said.contains("state     unlocked"), "{said}");
+    assert!(
+        said.contains("From now on 2 of 3 holders open it"),
+        "{said}"
+    );
 }
 
 #[test]
