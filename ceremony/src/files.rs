@@ -191,7 +191,8 @@ fn stage(
     write().map_err(failed)
 }
 
-fn sync_directory(path: &Path) -> Result<(), FileError> {
+/// Makes the name `path` durable: syncs the directory that it stands in.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), FileError> {
     let directory = directory(path);
     File::open(directory)
         .and_then(|opened| opened.sync_all())

@@ -1,6 +1,6 @@
 //! Printing and writing what was issued.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -79,12 +79,24 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], access: Access) -> CliResult 
         .mode(mode)
         .open(path)
         .map_err(failed)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| sync_directory(path));
     written.map_err(|source| {
         // Ours, made a moment ago; that it cannot be removed either adds nothing to the error.
         let _ = std::fs::remove_file(path);
         failed(source).into()
     })
+}
+
+/// Makes the file's name durable.
+fn sync_directory(path: &Path) -> std::io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory)?.sync_all()
 }
 
 #[derive(Debug, Error)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hsm::HsmClient;
 
-use crate::files::FileError;
+use crate::files::{self, FileError};
 
 /// Everything made so far, in the order of making.
 #[derive(Debug, Default)]
@@ -50,10 +50,14 @@ impl Leftovers {
         self.made.push(Made::Tree(path.to_owned()));
     }
 
-    /// Makes a directory for its owner alone, unless it exists.
+    /// Makes a directory for its owner alone, durably, unless it exists.
     pub(super) fn make_directory(&mut self, path: &Path) -> Result<(), FileError> {
         match fs::DirBuilder::new().mode(0o700).create(path) {
-            Ok(()) => self.made.push(Made::Directory(path.to_owned())),
+            Ok(()) => {
+                self.made.push(Made::Directory(path.to_owned()));
+                // Or a whole share might be in a directory that a power cut takes away.
+                files::sync_directory(path)?;
+            }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => {}
             Err(source) => {
                 return Err(FileError::Io {
