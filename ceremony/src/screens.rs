@@ -13,6 +13,8 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use crate::holder::{HolderName, HolderSecrets, HolderSecretsError};
 use crate::init::{Desk, DeskError, Seat};
 use crate::passphrase::{Passphrase, PassphraseError};
+use crate::pin::SharePin;
+use crate::prompts;
 use crate::transcript::StepRecord;
 use crate::words;
 
@@ -252,6 +254,15 @@ impl Desk for Terminal {
             }
             tries += 1;
         }
+    }
+
+    fn pin(&mut self, seat: Seat<'_>, copy: u8) -> Result<Option<SharePin>, DeskError> {
+        let holder = seat.holder.name.as_str();
+        prompts::choose_pin(copy, holder).map_err(|source| DeskError::Pin {
+            holder: holder.to_owned(),
+            copy,
+            source: Box::new(source),
+        })
     }
 
     fn thank(&mut self, seat: Seat<'_>) {

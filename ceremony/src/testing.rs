@@ -85,6 +85,7 @@ pub(crate) fn genesis(m: u8, n: u8) -> (Genesis, Vec<HolderSecrets>, NodeSignatu
     let plan = SetPlan {
         threshold: Threshold::new(m, n).unwrap(),
         holders: planned.collect(),
+        copies: 1,
     };
     let node: Name = "node-1".parse().unwrap();
     let public = node_key().public().as_bytes().to_vec();

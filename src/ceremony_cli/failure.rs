@@ -89,6 +89,7 @@ fn desk_exit(error: &DeskError) -> Exit {
     match error {
         DeskError::Key { source, .. } => key_exit(source),
         DeskError::Passphrase { source, .. } => passphrase_exit(source),
+        DeskError::Pin { source, .. } => ask_exit(source),
         DeskError::Absent(_) | DeskError::NoTerminal(_) => Exit::Usage,
         _ => Exit::Failed,
     }

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ceremony::approval::{Approved, LONGEST_APPROVAL, SignedApproval};
-use ceremony::holder::HolderSecrets;
-use ceremony::init::{self, Desk, Init, KeysAtHand, Purpose, Report};
+use ceremony::holder::{HolderName, HolderSecrets};
+use ceremony::init::{self, Desk, Init, KeysAtHand, PinAtHand, Purpose, Report};
+use ceremony::pin::SharePin;
 use ceremony::plan::Plan;
 use ceremony::screens::{self, Terminal};
 use ceremony::transcript::StepRecord;
@@ -48,9 +49,62 @@ pub(crate) struct RunArgs {
     /// The passphrase file of the --holder-key at the same place; repeat for each.
     #[arg(long = "passphrase-file", value_name = "FILE")]
     passphrase_files: Vec<PathBuf>,
+    /// The PIN file for one copy of one holder's share, such as alice:2=FILE; repeat for each. Copies without one have no PIN.
+    #[arg(
+        long = "pin-file",
+        value_name = "HOLDER:COPY=FILE",
+        requires = "holder_keys"
+    )]
+    pin_files: Vec<PinFile>,
     /// Print one JSON object at the end, and nothing else.
     #[arg(long)]
     json: bool,
+}
+
+/// `HOLDER:COPY=FILE`
+#[derive(Clone, Debug)]
+struct PinFile {
+    holder: HolderName,
+    copy: u8,
+    file: PathBuf,
+}
+
+impl std::str::FromStr for PinFile {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expected = "expected HOLDER:COPY=FILE, such as alice:1=alice.pin";
+        let (whose, file) = text.split_once('=').ok_or(expected)?;
+        let (holder, copy) = whose.split_once(':').ok_or(expected)?;
+        Ok(Self {
+            holder: holder.parse().map_err(|_| expected)?,
+            copy: copy.parse().map_err(|_| expected)?,
+            file: file.into(),
+        })
+    }
+}
+
+/// Reads the PINs; one for a copy that the plan does not have is refused.
+fn pins(args: &RunArgs, plan: &Plan) -> CliResult<Vec<PinAtHand>> {
+    let read = |given: &PinFile| -> CliResult<PinAtHand> {
+        let PinFile { holder, copy, file } = given;
+        let known = plan
+            .unlock
+            .holders
+            .iter()
+            .any(|planned| planned.name == *holder);
+        if !known || !(1..=plan.unlock.copies).contains(copy) {
+            let message = format!("the plan has no copy {copy} of a share for {holder}");
+            return Err(CliError::new(Exit::Usage, message)
+                .with_remedy(Some("see `copies` and the holders' names in the plan")));
+        }
+        Ok(PinAtHand {
+            holder: holder.clone(),
+            copy: *copy,
+            pin: SharePin::chosen_from_file(file, holder.as_str())?,
+        })
+    };
+    args.pin_files.iter().map(read).collect()
 }
 
 /// Runs `dta ceremony run`.
@@ -150,7 +204,7 @@ fn desk(args: &RunArgs, plan: &Plan) -> CliResult<Box<dyn Desk>> {
     } else {
         screens::print_step
     };
-    let desk = KeysAtHand::new(opened, screens::wall_clock, report);
+    let desk = KeysAtHand::new(opened, screens::wall_clock, report).with_pins(pins(args, plan)?);
     desk.suffices_for(&plan.unlock)?;
     Ok(Box::new(desk))
 }

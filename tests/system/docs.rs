@@ -54,7 +54,7 @@ const CEREMONY_PRELUDE: &str = r#"
 dta() {
   case "$1 ${2:-}" in
     "holder new"|"ceremony approve") command dta "$@" --passphrase-file passphrase ;;
-    "holder inspect") command dta "$@" --passphrase-file passphrase ;;
+    "holder inspect" | "holder duplicate") command dta "$@" --passphrase-file passphrase ;;
     "ceremony run")
       local keys=() name
       for name in alice bob carol; do keys+=(--holder-key $name.holder --passphrase-file passphrase); done

@@ -4,7 +4,9 @@ use quorum::{ShareIndex, Threshold, Timestamp};
 
 use crate::holder::{HolderName, HolderSecrets, HolderSecretsError};
 use crate::passphrase::PassphraseError;
+use crate::pin::SharePin;
 use crate::plan::{PlannedHolder, SetPlan};
+use crate::prompts::AskError;
 use crate::transcript::StepRecord;
 
 /// What a ceremony needs of the room it is held in.
@@ -20,6 +22,14 @@ pub trait Desk {
     /// # Errors
     /// When the holder does not, and the ceremony cannot go on.
     fn call(&mut self, seat: Seat<'_>) -> Result<HolderSecrets, DeskError>;
+
+    /// The PIN that the holder wants over copy number `copy`; none unless the room can ask.
+    ///
+    /// # Errors
+    /// When the holder does not come to one, and the ceremony cannot go on.
+    fn pin(&mut self, _seat: Seat<'_>, _copy: u8) -> Result<Option<SharePin>, DeskError> {
+        Ok(None)
+    }
 
     /// The holder's share is written, read back and confirmed.
     fn thank(&mut self, seat: Seat<'_>);
@@ -61,6 +71,17 @@ pub enum DeskError {
         #[source]
         source: PassphraseError,
     },
+    /// The PIN over a copy.
+    #[error("there is no PIN for copy {copy} of {holder}")]
+    Pin {
+        /// Whose.
+        holder: String,
+        /// Which copy.
+        copy: u8,
+        /// Why.
+        #[source]
+        source: Box<AskError>,
+    },
     /// Nobody is there to ask.
     #[error("there is no terminal to ask for {0} on")]
     NoTerminal(String),
@@ -79,6 +100,7 @@ impl DeskError {
             }
             Self::Key { source, .. } => source.remedy(),
             Self::Passphrase { source, .. } => source.remedy(),
+            Self::Pin { source, .. } => source.remedy(),
             Self::NoTerminal(_) => Some("run it on a terminal, or pass --passphrase-file"),
             Self::Terminal(_) => None,
         }
@@ -88,8 +110,20 @@ impl DeskError {
 /// A desk without people: every key was opened before, reports are collected.
 pub struct KeysAtHand<C> {
     keys: Vec<HolderSecrets>,
+    pins: Vec<PinAtHand>,
     clock: C,
     report: fn(&StepRecord, u32),
+}
+
+/// The PIN over one copy of one holder's share.
+#[derive(Debug)]
+pub struct PinAtHand {
+    /// Whose share.
+    pub holder: HolderName,
+    /// Which copy, from 1.
+    pub copy: u8,
+    /// The PIN.
+    pub pin: SharePin,
 }
 
 impl<C: Fn() -> Timestamp> KeysAtHand<C> {
@@ -97,9 +131,16 @@ impl<C: Fn() -> Timestamp> KeysAtHand<C> {
     pub fn new(keys: Vec<HolderSecrets>, clock: C, report: fn(&StepRecord, u32)) -> Self {
         Self {
             keys,
+            pins: Vec::new(),
             clock,
             report,
         }
+    }
+
+    /// The same with PINs for some copies; the others have none.
+    #[must_use]
+    pub fn with_pins(self, pins: Vec<PinAtHand>) -> Self {
+        Self { pins, ..self }
     }
 
     /// Whether the key of every holder of `set` is there.
@@ -136,6 +177,12 @@ impl<C: Fn() -> Timestamp> Desk for KeysAtHand<C> {
             .position(|key| key.public().sign_key == *wanted);
         at.map(|at| self.keys.swap_remove(at))
             .ok_or_else(|| DeskError::Absent(seat.holder.name.clone()))
+    }
+
+    fn pin(&mut self, seat: Seat<'_>, copy: u8) -> Result<Option<SharePin>, DeskError> {
+        let wanted = |pin: &PinAtHand| pin.holder == seat.holder.name && pin.copy == copy;
+        let at = self.pins.iter().position(wanted);
+        Ok(at.map(|at| self.pins.swap_remove(at).pin))
     }
 
     fn thank(&mut self, _: Seat<'_>) {}

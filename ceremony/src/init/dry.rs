@@ -63,6 +63,7 @@ impl Ceremony<'_> {
         SetPlan {
             threshold: self.init.plan.unlock.threshold,
             holders: stand_ins.iter().map(PlannedHolder::of).collect(),
+            copies: 1,
         }
     }
 

@@ -15,7 +15,7 @@ mod steps;
 
 pub use commit::AUDIT_DIR;
 pub(crate) use commit::verifier_key;
-pub use desk::{Desk, DeskError, KeysAtHand, Seat};
+pub use desk::{Desk, DeskError, KeysAtHand, PinAtHand, Seat};
 pub use error::{InitError, InitFailure};
 pub use genesis::{Dealing, Founded, Genesis, GenesisError, GenesisFacts};
 pub use run::{

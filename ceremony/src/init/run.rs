@@ -26,7 +26,7 @@ use crate::approval::Approved;
 use crate::canonical::HexBytes;
 use crate::files::{self, Privacy};
 use crate::plan::Plan;
-use crate::sharefile;
+use crate::sharefile::{self, ShareCopy};
 use crate::transcript::{
     Attendance, CeremonyKind, SignedTranscript, StepRecord, Transcript, TranscriptToken,
 };
@@ -260,10 +260,12 @@ impl Ceremony<'_> {
                 threshold: set.threshold,
                 holder,
             };
-            let path = self.hand_over(genesis, seat)?;
+            let paths = self.hand_over(genesis, seat)?;
             self.done(Step::Share { index });
-            let share_file = path
-                .file_name()
+            // All copies have this name but for their number.
+            let share_file = paths
+                .first()
+                .and_then(|path| path.file_name())
                 .map(|name| name.to_string_lossy().into_owned())
                 .unwrap_or_default();
             present.attendance.push(Attendance {
@@ -272,26 +274,39 @@ impl Ceremony<'_> {
                 sign_key: holder.sign_key,
                 share_file,
             });
-            present.files.push(path);
+            present.files.extend(paths);
             self.desk.thank(seat);
         }
         Ok(present)
     }
 
-    fn hand_over(&mut self, genesis: &mut Genesis, seat: Seat<'_>) -> Result<PathBuf, InitError> {
+    /// Every copy is written, under the PIN that its holder wants, and read back and confirmed.
+    fn hand_over(
+        &mut self,
+        genesis: &mut Genesis,
+        seat: Seat<'_>,
+    ) -> Result<Vec<PathBuf>, InitError> {
         let key = self.desk.call(seat)?;
-        let (share, recipient) = genesis
-            .share(seat.index)
-            .ok_or(InitError::NoSuchShare(seat.index))?;
-        let path = sharefile::write(self.init.out_dir, 1, share, recipient)?;
-        self.leftovers.file(&path);
-        files::forget_cached(&path);
-        let read_back = sharefile::open(&path, &key).map_err(|source| InitError::ReadBack {
-            index: seat.index,
-            source: Box::new(source),
-        })?;
-        genesis.confirm(seat.index, read_back, &key)?;
-        Ok(path)
+        let mut paths = Vec::new();
+        for copy in 1..=self.init.plan.unlock.copies {
+            let (share, recipient) = genesis
+                .share(seat.index)
+                .ok_or(InitError::NoSuchShare(seat.index))?;
+            let pin = self.desk.pin(seat, copy)?;
+            let form = ShareCopy::new(copy, pin.as_ref());
+            let path = sharefile::write(self.init.out_dir, form, share, recipient)?;
+            self.leftovers.file(&path);
+            files::forget_cached(&path);
+            let read_back = sharefile::unseal(&path, &key)
+                .and_then(|unsealed| unsealed.with_pin(pin.as_ref()))
+                .map_err(|source| InitError::ReadBack {
+                    index: seat.index,
+                    source: Box::new(source),
+                })?;
+            genesis.confirm(seat.index, read_back, &key)?;
+            paths.push(path);
+        }
+        Ok(paths)
     }
 
     fn open_set(&mut self, genesis: Genesis, node: &NodeKey) -> Result<Founded, InitError> {

@@ -156,7 +156,7 @@ fn read_suites(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<Vec<Suite>
 }
 
 fn read_set(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SetPlan> {
-    reader.only(section, &["m", "n", "one_alone", "holders"]);
+    reader.only(section, &["m", "n", "one_alone", "copies", "holders"]);
     let (m, n) = (reader.integer(section, "m"), reader.integer(section, "n"));
     let one_alone = reader.optional_string(section, "one_alone");
     let holders = reader.tables(section, "holders").map(|tables| {
@@ -179,10 +179,31 @@ fn read_set(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<SetPlan> {
         );
     }
     check_one_alone(reader, section, m?, n?, one_alone);
+    let copies = read_copies(reader, section);
     Some(SetPlan {
         threshold: threshold?,
+        copies: copies?,
         holders: holders?.1.into_iter().collect::<Option<_>>()?,
     })
+}
+
+/// One copy of each share, unless the plan says otherwise.
+fn read_copies(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<u8> {
+    if reader.present(section, "copies").is_none() {
+        return Some(1);
+    }
+    let copies = reader.integer(section, "copies")?;
+    match u8::try_from(copies.value) {
+        Ok(few @ 1..=9) => Some(few),
+        _ => {
+            let message = format!(
+                "is {}; there can be 1 to 9 copies of each share",
+                copies.value
+            );
+            reader.mistake(copies.line, section.field("copies"), message);
+            None
+        }
+    }
 }
 
 fn read_threshold(

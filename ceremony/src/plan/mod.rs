@@ -56,6 +56,8 @@ pub struct SetPlan {
     pub threshold: Threshold,
     /// In order of their share index, from 1.
     pub holders: Vec<PlannedHolder>,
+    /// How many copies of each share the ceremony writes, 1 to 9: one set and its duplicates.
+    pub copies: u8,
 }
 
 impl SetPlan {
