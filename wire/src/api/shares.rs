@@ -1,6 +1,7 @@
 //! Requests and replies of the three calls that issue: client shares, server shares, time permits.
 
 use std::collections::HashSet;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -78,7 +79,7 @@ impl ClientShareReply {
 
     /// The body, as JSON: secret, wiped on drop.
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(to_json(self))
+        to_secret_json(self)
     }
 }
 
@@ -139,7 +140,7 @@ impl ServerShareReply {
 
     /// The body, as JSON: secret, wiped on drop.
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(to_json(self))
+        to_secret_json(self)
     }
 }
 
@@ -252,7 +253,7 @@ impl TimePermitReply {
 
     /// The body, as JSON: secret, wiped on drop.
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(to_json(self))
+        to_secret_json(self)
     }
 }
 
@@ -263,6 +264,30 @@ fn is_false(flag: &bool) -> bool {
 
 pub(super) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("bodies hold strings, integers and booleans only")
+}
+
+/// As [`to_json`], into memory of the right size: a vector that grows leaves copies of shares behind.
+fn to_secret_json<T: Serialize>(value: &T) -> Zeroizing<Vec<u8>> {
+    let holds = "bodies hold strings, integers and booleans only";
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value).expect(holds);
+    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *json, value).expect(holds);
+    json
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 pub(super) fn from_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, FieldError> {

@@ -244,6 +244,11 @@ fn replies_come_back_and_ignore_what_a_later_version_adds() {
         blind: Blind::from_bytes([1; 32]),
     };
     let json = reply.to_json();
+    assert_eq!(
+        json.capacity(),
+        json.len(),
+        "it grew, and left copies behind"
+    );
     assert_eq!(ClientShareReply::parse(&json).unwrap(), reply);
     let longer = [&json[..json.len() - 1], br#","checkpoint":"later"}"#].concat();
     assert_eq!(ClientShareReply::parse(&longer).unwrap(), reply);
