@@ -1,23 +1,20 @@
-//! Journals: reading one never panics, and entries come in order.
+//! Journals as files: reading one never panics, and entries come in order, from where they stand.
 #![no_main]
 
 use std::ops::ControlFlow;
-use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 
-static DIRECTORY: LazyLock<std::path::PathBuf> = LazyLock::new(|| {
-    let path = std::env::temp_dir().join(format!("dta-fuzz-{}", std::process::id()));
-    std::fs::create_dir_all(&path).expect("the temporary directory is writable");
-    path
-});
-
 fuzz_target!(|bytes: &[u8]| {
-    std::fs::write(DIRECTORY.join("journal"), bytes).expect("the temporary directory is writable");
+    dta_fuzz::file("journal", bytes);
     let mut next = 0;
-    let _ = audit::show(&DIRECTORY, &audit::Filter::default(), |entry| {
+    let shown = audit::show(dta_fuzz::scratch(), &audit::Filter::default(), |entry| {
         assert_eq!(entry.index, next);
+        assert!(bytes[entry.offset as usize..][20..].starts_with(entry.bytes));
         next += 1;
         ControlFlow::Continue(())
     });
+    if let Err(error) = shown {
+        dta_fuzz::say(&error);
+    }
 });

@@ -4,8 +4,7 @@
 use ceremony::holder::HolderPublic;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(public) = HolderPublic::parse(bytes) {
-        assert_eq!(HolderPublic::parse(&public.to_bytes()).ok(), Some(public));
-    }
+fuzz_target!(|bytes: &[u8]| match HolderPublic::parse(bytes) {
+    Ok(public) => assert_eq!(HolderPublic::parse(&public.to_bytes()).ok(), Some(public)),
+    Err(error) => dta_fuzz::say(&error),
 });

@@ -4,10 +4,12 @@
 use ceremony::transcript::SignedTranscript;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(transcript) = SignedTranscript::parse(bytes) {
+fuzz_target!(|bytes: &[u8]| match SignedTranscript::parse(bytes) {
+    Ok(transcript) => {
         let again = SignedTranscript::parse(&transcript.to_bytes())
             .expect("what was written can be parsed");
+        assert_eq!(again, transcript);
         assert_eq!(again.hash(), transcript.hash());
     }
+    Err(error) => dta_fuzz::say(&error),
 });

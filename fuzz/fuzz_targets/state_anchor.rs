@@ -4,9 +4,11 @@
 use libfuzzer_sys::fuzz_target;
 use state::AnchorObject;
 
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(anchor) = AnchorObject::decode(bytes) {
+fuzz_target!(|bytes: &[u8]| match AnchorObject::decode(bytes) {
+    Ok(anchor) => {
         let encoded = anchor.encode();
-        assert_eq!(AnchorObject::decode(&encoded).expect("canonical bytes decode"), anchor);
+        assert_eq!(AnchorObject::decode(&encoded), Ok(anchor));
+        assert!(AnchorObject::label(&anchor.authority).len() <= 64);
     }
+    Err(error) => dta_fuzz::say(&error),
 });
