@@ -1,7 +1,7 @@
 # The commands of this project. `make help` lists them.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-clean test test-long bench lint docs licences advisories release
+.PHONY: help demo demo-clean test test-long fuzz bench lint docs licences advisories release
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test-long: ## the same with the long counts (1,000 and more of everything)
 	@scripts/prerequisites.sh tests
 	cargo build --release --locked
 	DTA_TEST_LONG=1 cargo test --workspace --locked --no-fail-fast
+
+fuzz: ## every parser of outside bytes for 10 seconds each (SECONDS=60: longer)
+	@scripts/fuzz.sh $(or $(SECONDS),10)
 
 bench: ## what the issuing path costs, as ratios within one run
 	@scripts/prerequisites.sh
