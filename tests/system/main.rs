@@ -14,6 +14,7 @@ mod remote_unlock;
 mod requests;
 mod reshare;
 mod secrets;
+mod share_objects;
 mod state_faults;
 mod unlock;
 mod whole_path;
