@@ -2,7 +2,7 @@
 //!
 //! One binary, so that it is linked once; each module is one subject. Every test has a D-TA of its own
 //! and they run in parallel.
-#![allow(clippy::unwrap_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
 mod common;
 
