@@ -21,12 +21,15 @@ use wire::{Problem, ProblemType};
 use super::problems;
 use super::upstream::{Link, Registry, View, internal_uri, unavailable};
 use crate::service::clock::unix_seconds;
-use crate::service::http::{is_signed, problem_reply, read_body, request_parts};
+use crate::service::http::{discard_body, is_signed, problem_reply, read_body, request_parts};
 use crate::service::refusals::RefusalCounter;
 use crate::service::routes::Call;
 
 /// Time for the body of one request to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Time that a refused request's body gets to arrive and be thrown away.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Fields that belong to one connection (RFC 9110 section 7.6.1), and those that HTTP/2 sets itself.
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -71,9 +74,14 @@ impl Proxy {
         let view = Arc::clone(&self.views.borrow());
         let (link, registry) = usable(&view)?;
         let (head, body) = request.into_parts();
-        let signed = match call.needs_signature() || is_signed(&head) {
-            true => Some(self.verify(call, &head, registry)?),
-            false => None,
+        let claims = call.needs_signature() || is_signed(&head);
+        let signed = claims.then(|| self.verify(call, &head, registry));
+        let signed = match signed.transpose() {
+            Ok(signed) => signed,
+            Err(problem) => {
+                let _ = tokio::time::timeout(DISCARD_TIMEOUT, discard_body(body)).await;
+                return Err(problem);
+            }
         };
         let early_slot = signed.as_ref().map(|_| self.slot()).transpose()?;
         let body = tokio::time::timeout(BODY_TIMEOUT, read_body(body, call.body_limit()))

@@ -48,6 +48,22 @@ where
     Ok(kept.into())
 }
 
+/// Reads what a caller sends anyway and throws it away, up to [`MOST_DISCARDED`] bytes, so that it sees the
+/// refusal.
+pub(crate) async fn discard_body<B>(mut body: B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut left = MOST_DISCARDED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
 /// The request line and fields as the signature profile reads them.
 pub(crate) fn request_parts(head: &Parts) -> RequestParts<'_> {
     RequestParts {
