@@ -147,8 +147,7 @@ impl Desk {
     pub(super) fn seal(&self, papers: &mut Papers, reason: &str, operator: Option<u32>) {
         self.equipment.vault.seal();
         let resharing = papers.resharing.take();
-        let before = std::mem::replace(&mut papers.phase, Phase::Sealed(Sealed));
-        let event = match &before {
+        let event = match &papers.phase {
             Phase::Sealed(_) | Phase::Stopping => return,
             Phase::Unlocked(_) => Event::Locked {
                 reason: reason.to_owned(),
@@ -159,7 +158,7 @@ impl Desk {
                 reason: if operator.is_some() { "locked" } else { reason }.to_owned(),
             },
         };
-        drop(before);
+        papers.phase = Phase::Sealed(Sealed);
         self.note(&papers.phase);
         self.publish();
         tracing::info!(reason, "sealed");
@@ -227,7 +226,7 @@ impl Desk {
     }
 
     /// Everything on the desk is valid between two operations, whatever panicked within one.
-    fn papers(&self) -> MutexGuard<'_, Papers> {
+    pub(super) fn papers(&self) -> MutexGuard<'_, Papers> {
         self.papers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -242,3 +241,7 @@ fn manifest_chain(state: &StateDir) -> ManifestChainReply {
 pub(super) fn json<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).expect("replies have string keys and no floats")
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

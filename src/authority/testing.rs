@@ -2,10 +2,10 @@
 //! HSM, and customers in it that sign requests.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use audit::{Log, LogKey, Options, Origin, VerifierKey};
+use audit::{Clock, Log, LogKey, Options, Origin, Reading, SystemClock, VerifierKey};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use hyper::http::request::Parts;
@@ -24,10 +24,15 @@ use wire::signature::{RequestToSign, ResponseStatement, Stamp, sign_request};
 use zeroize::Zeroizing;
 
 use super::decide::Names;
+use super::desk::{Desk, Digests, Equipment};
 use super::issuer::{Identification, Issuer, Setup};
 use super::keyring::{Keyring, ResponseKey};
 use super::node_of;
+use super::phase::{Phase, Unlocked};
+use super::status::StatusSource;
+use super::token::Token;
 use super::vault::Vault;
+use crate::service::link::Snapshot;
 use crate::service::routes::Call;
 
 /// Unix seconds of all tests: 2026-11-20T18:48:00Z.
@@ -103,11 +108,13 @@ impl World {
         (keyring, self.names, self.customer_key, self._directory)
     }
 
-    /// An unlocked authority without its sockets.
+    /// An unlocked desk without an HSM beside an issuer.
     pub(super) fn into_office(self) -> Office {
-        let log = new_log(&self._directory.path().join("audit"));
+        let clock = Arc::new(Held::default());
+        let log = new_log(&self._directory.path().join("audit"), Arc::clone(&clock));
         let chain = self.state.chain().clone();
         let node = node_of(&chain).clone();
+        let token = || Token::impatient(&self._directory.path().join("hsm.sock"), &node.node);
         let vault = Arc::new(Vault::default());
         vault.unseal(keyring(&self.state, &self.key, self.registry, self.masters));
         let node_key = VerifyingKey::from_raw(node.public_key()).unwrap();
@@ -121,10 +128,33 @@ impl World {
             log: Arc::clone(&log),
             max_unsigned: Duration::from_secs(60),
         };
+        let snapshot = Snapshot {
+            authority_id: self.names.authority_id_hex.clone(),
+            public_authority: self.names.public_authority.clone(),
+            keys: None,
+        };
+        let equipment = Equipment {
+            token: token(),
+            node: node.clone(),
+            log: Arc::clone(&log),
+            vault: Arc::clone(&vault),
+            status: Arc::new(StatusSource::new(chain, token(), Arc::clone(&log))),
+            snapshots: tokio::sync::watch::channel(Arc::new(snapshot)).0,
+            public_authority: self.names.public_authority.clone(),
+            session_time: Duration::from_secs(600),
+            digests: Digests {
+                binary: [0; 32],
+                config: [0; 32],
+            },
+        };
+        let desk = Desk::new(equipment, self.state, None);
+        desk.papers().phase = Phase::Unlocked(Unlocked { key: self.key });
         Office {
             issuer: Arc::new(Issuer::new(setup, std::iter::empty())),
+            desk,
             vault,
             log,
+            clock,
             names: self.names,
             customer_key: self.customer_key,
             directory: self._directory,
@@ -135,8 +165,11 @@ impl World {
 /// An unlocked authority without its sockets.
 pub(super) struct Office {
     pub(super) issuer: Arc<Issuer>,
+    pub(super) desk: Desk,
     pub(super) vault: Arc<Vault>,
     pub(super) log: Arc<Log>,
+    /// While it is held, the log writes nothing.
+    pub(super) clock: Arc<Held>,
     pub(super) names: Names,
     pub(super) customer_key: SigningKey,
     directory: tempfile::TempDir,
@@ -156,12 +189,34 @@ impl Office {
     }
 }
 
-fn new_log(directory: &Path) -> Arc<Log> {
+/// The system's clock, which whoever reads it waits for while it is held.
+#[derive(Default)]
+pub(super) struct Held(Mutex<()>);
+
+impl Held {
+    pub(super) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Clock for Held {
+    fn now(&self) -> Reading {
+        drop(self.hold());
+        SystemClock.now()
+    }
+}
+
+fn new_log(directory: &Path, clock: Arc<Held>) -> Arc<Log> {
     let key = SigningKey::generate(Algorithm::Ed25519).unwrap();
     let public = key.verifying_key().as_bytes().try_into().unwrap();
     let verifier = VerifierKey::ed25519(Origin::of_authority(&[7; 32]), public);
+    let options = Options {
+        max_wait: Duration::from_millis(500),
+        clock,
+        ..Options::default()
+    };
     let sign = |bytes: &[u8]| key.sign(bytes).map(Vec::from);
-    Arc::new(Log::create(directory, &verifier, Options::default(), sign).unwrap())
+    Arc::new(Log::create(directory, &verifier, options, sign).unwrap())
 }
 
 fn keyring(
