@@ -8,6 +8,8 @@ use serde::Serialize;
 /// # Errors
 /// When the document cannot be written as JSON at all, such as a map with keys that are no strings.
 pub fn canonical_json<T: Serialize + ?Sized>(document: &T) -> Result<Vec<u8>, serde_json::Error> {
-    // A `Value` keeps its objects sorted by key, and prints without spaces.
-    serde_json::to_vec(&serde_json::to_value(document)?)
+    let mut value = serde_json::to_value(document)?;
+    // Sorted anyway, unless some crate in the build asks serde_json to keep the order of insertion.
+    value.sort_all_objects();
+    serde_json::to_vec(&value)
 }

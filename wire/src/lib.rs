@@ -30,5 +30,9 @@ pub use problem::{Problem, ProblemType};
 pub fn canonical_json<T: serde::Serialize + ?Sized>(
     value: &T,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(&serde_json::to_value(value)?)
+    let mut value = serde_json::to_value(value)?;
+    // Sorted anyway, unless some crate in the build asks serde_json to keep the order of insertion: a
+    // customer's program may well.
+    value.sort_all_objects();
+    serde_json::to_vec(&value)
 }

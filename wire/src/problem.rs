@@ -428,7 +428,9 @@ impl Problem {
         members.insert("title".into(), self.kind.title().into());
         members.insert("status".into(), self.kind.status().into());
         members.insert("detail".into(), self.detail.clone().into());
-        Value::Object(members)
+        let mut value = Value::Object(members);
+        value.sort_all_objects();
+        value
     }
 
     fn from_value(value: Value) -> Result<Problem, NotAProblem> {
