@@ -87,7 +87,10 @@ pub(super) fn verify_chain(manifests: Vec<Value>) -> CliResult<ManifestChain> {
     })
 }
 
-pub(super) fn from_authority<T: serde::de::DeserializeOwned>(value: Value, what: &str) -> CliResult<T> {
+pub(super) fn from_authority<T: serde::de::DeserializeOwned>(
+    value: Value,
+    what: &str,
+) -> CliResult<T> {
     serde_json::from_value(value).map_err(|error| {
         CliError::new(
             Exit::Refused,

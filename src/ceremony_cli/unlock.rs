@@ -6,18 +6,18 @@ use std::path::PathBuf;
 
 use ceremony::files::{self, Privacy};
 use ceremony::holder::{HolderSecrets, seen_path};
+use ceremony::screens;
 use ceremony::session::{
     Answerable, Envelope, Question, Seen, SessionPurpose, SessionRequest, examine,
 };
 use ceremony::sharefile::OpenedShare;
-use ceremony::screens;
 use serde_json::json;
 use wire::Problem;
 use wire::operator::{AuthorityState, ShareReply};
 
 use super::asking;
-use super::watch::{self, WaitArgs};
 use super::share_args::ShareArgs;
+use super::watch::{self, WaitArgs};
 use crate::operator_cli::socket::{SocketArgs, problem_error, share_refused};
 use crate::term::{CliError, CliResult, Exit, print_json};
 
@@ -77,10 +77,12 @@ pub(crate) fn run_unlock(args: UnlockArgs) -> CliResult {
 }
 
 fn open_share(args: &UnlockArgs, holder: &HolderSecrets) -> CliResult<OpenedShare> {
-    args.source.open(holder).map_err(|error| match error.verdict() {
-        Some(verdict) => refused(args, verdict, &error).with_remedy(error.remedy()),
-        None => CliError::from(error),
-    })
+    args.source
+        .open(holder)
+        .map_err(|error| match error.verdict() {
+            Some(verdict) => refused(args, verdict, &error).with_remedy(error.remedy()),
+            None => CliError::from(error),
+        })
 }
 
 /// Checks what is asked against all that the holder knows, shows it, and seals the share to it.
