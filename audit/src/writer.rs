@@ -204,11 +204,12 @@ impl Writer {
             Some(fault) if !self.trouble.clock_fault_logged => {
                 tracing::error!(error = %fault.error(), "issuing stops until the clock is right");
                 self.trouble.clock_fault_logged = true;
-                let pending = Pending {
-                    event: fault.event(),
-                    answer: Answer::Nobody,
-                };
-                self.stage(&mut batch, pending, time);
+                let event = fault.event();
+                // A log that is blocked takes nothing, nor this.
+                if self.refusal(event.class(), None).is_none() {
+                    let answer = Answer::Nobody;
+                    self.stage(&mut batch, Pending { event, answer }, time);
+                }
             }
             Some(_) => {}
         }

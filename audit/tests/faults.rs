@@ -8,10 +8,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use audit::{Log, Options, VerifyOptions, verify};
+use audit::{Clock, Log, Options, Reading, SystemClock, Timestamp, VerifyOptions, verify};
 use common::*;
 
 /// The variable that makes [`child`] run, with the log's directory.
@@ -24,9 +25,11 @@ fn child() {
         return;
     };
     let max_wait = Duration::from_millis(300);
+    let clock = Arc::new(Jumping::default());
     let options = Options {
         reserve_bytes: 4096,
         max_wait,
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
         ..Options::default()
     };
     let log = match Log::open(Path::new(&directory), &Node::new(7).key, options) {
@@ -38,6 +41,10 @@ fn child() {
         let event = match line.unwrap().as_str() {
             "issue" => client_share(number as u64),
             "lock" => locked(),
+            "jump" => {
+                clock.0.store(true, Ordering::SeqCst);
+                locked()
+            }
             "add" => audit::Event::CustomerAdded(customer_change("acme", 1)),
             other => panic!("unknown command {other}"),
         };
@@ -49,6 +56,24 @@ fn child() {
                 chain(&error),
                 error.remedy().unwrap_or("nothing")
             ),
+        }
+    }
+}
+
+/// The system's clock; from the jump on its wall clock is an hour late.
+#[derive(Default)]
+struct Jumping(AtomicBool);
+
+impl Clock for Jumping {
+    fn now(&self) -> Reading {
+        let Reading {
+            wall,
+            monotonic_millis,
+        } = SystemClock.now();
+        let late = 3_600_000 * u64::from(self.0.load(Ordering::SeqCst));
+        Reading {
+            wall: Timestamp::from_unix_millis(wall.unix_millis() - late),
+            monotonic_millis,
         }
     }
 }
@@ -155,7 +180,7 @@ fn the_first_failed_sync_blocks_the_log_until_it_is_opened_anew() {
     );
     assert_eq!(faulty.ask("issue"), said);
     faulty.fail("-");
-    for command in ["issue", "add", "lock"] {
+    for command in ["issue", "add", "lock", "jump"] {
         assert_eq!(
             faulty.ask(command),
             said,
