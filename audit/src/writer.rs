@@ -213,13 +213,14 @@ impl Writer {
             }
             Some(_) => {}
         }
+        // Before anybody is refused for it.
+        self.shared.committed().state = self.state(fault.is_some());
         for pending in pending {
             match self.refusal(pending.event.class(), fault) {
                 Some(error) => pending.answer.give(Err(error)),
                 None => self.stage(&mut batch, pending, time),
             }
         }
-        self.shared.committed().state = self.state(fault.is_some());
         if !batch.staged.is_empty() {
             self.write(batch, time);
         }
