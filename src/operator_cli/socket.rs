@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use thiserror::Error;
-use wire::operator::{MAX_LINE, Op, Reply, Request};
+use wire::operator::{MAX_REPLY, Op, Reply, Request};
 use wire::{Problem, ProblemType};
 
 use crate::term::{CliError, CliResult, Exit};
@@ -111,7 +111,7 @@ fn exchange(path: &Path, op: Op) -> CliResult<Reply> {
     // A refused peer finds the connection closed, at the write or at the read.
     let sent = stream.write_all(&Request { id: 1, op }.to_line());
     let mut line = Vec::new();
-    let read = BufReader::new(stream.take(MAX_LINE as u64 + 1)).read_until(b'\n', &mut line);
+    let read = BufReader::new(stream.take(MAX_REPLY as u64 + 1)).read_until(b'\n', &mut line);
     if line.is_empty() && (sent.is_err() || matches!(read, Ok(0))) {
         return Err(SocketError::Closed(path.to_owned()).into());
     }

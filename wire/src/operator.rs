@@ -14,8 +14,10 @@ use crate::problem::{Problem, ProblemType};
 
 /// The version of this protocol.
 pub const VERSION: u64 = 1;
-/// The longest line in bytes, its line feed not counted.
+/// The longest request in bytes, its line feed not counted.
 pub const MAX_LINE: usize = 1024 * 1024;
+/// The longest reply in bytes, its line feed not counted: a list of 40,000 customers.
+pub const MAX_REPLY: usize = 64 * 1024 * 1024;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq)]
