@@ -1,6 +1,6 @@
 //! `init`: the ceremony that founds a D-TA.
 //!
-//! [`run`] is the I/O shell: token, files, holders, in one order of steps. What has to be right without any I/O is in
+//! [`run()`] is the I/O shell: token, files, holders, in one order of steps. What has to be right without any I/O is in
 //! [`Dealing`] and [`Genesis`]. Who sits at the table is behind [`Desk`].
 
 mod commit;

@@ -1,7 +1,7 @@
 //! The plan of a ceremony: one reviewed TOML file that says everything but secrets.
 //!
-//! [`check`] reads it and names every mistake at once, by line and field; only its success makes a [`Plan`], so whoever
-//! holds a `Plan` holds a sound one. [`template`] writes a commented plan from holders' public files. PKCS#11 slot, module
+//! [`check()`] reads it and names every mistake at once, by line and field; only its success makes a [`Plan`], so whoever
+//! holds a `Plan` holds a sound one. [`template()`] writes a commented plan from holders' public files. PKCS#11 slot, module
 //! path and PIN have no place here: they belong to the machine, not to what people review.
 
 mod approvers;

@@ -47,7 +47,7 @@ impl TemplateError {
     }
 }
 
-/// A commented plan. What [`super::check`] still has to say about it (twins, say), it says.
+/// A commented plan. What [`super::check()`] still has to say about it (twins, say), it says.
 ///
 /// # Errors
 /// [`TemplateError`].
