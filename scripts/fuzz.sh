@@ -38,20 +38,22 @@ export TMPDIR=$scratch ASAN_OPTIONS=detect_odr_violation=0
 
 failed=0
 for target in "${targets[@]}"; do
-  corpus=fuzz/corpus/$target seeds=fuzz/seeds/$target artifacts=fuzz/artifacts/$target
+  corpus=fuzz/corpus/$target artifacts=fuzz/artifacts/$target
   mkdir -p "$corpus" "$artifacts"
+  inputs=("$corpus")
+  [ ! -d "fuzz/seeds/$target" ] || inputs+=("fuzz/seeds/$target")
   code=0
   "$binaries/$target" "-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-    "-artifact_prefix=$artifacts/" "$corpus" "$seeds" >"$scratch/log" 2>&1 || code=$?
+    "-artifact_prefix=$artifacts/" "${inputs[@]}" >"$scratch/log" 2>&1 || code=$?
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$scratch/log")
   if [ "$code" = 0 ]; then
     printf '%-24s %10s executions  ok\n' "$target" "$runs"
   else
     failed=1
     printf '%-24s %10s executions  FAILED\n' "$target" "${runs:-?}"
-    grep -E -m3 'panicked at|ERROR:|^assertion|left:|right:' "$scratch/log" | sed 's/^/    /' || true
+    grep -E -A3 -m3 'panicked at|ERROR:' "$scratch/log" | head -8 | sed 's/^/    /' || true
     input=$(sed -n 's/.*Test unit written to //p' "$scratch/log" | tail -1)
-    echo "    see it again: cargo +nightly fuzz run $target ${input:-$artifacts/...}"
+    [ -z "$input" ] || echo "    see it again: cargo +nightly fuzz run $target $input"
   fi
 done
 exit $failed

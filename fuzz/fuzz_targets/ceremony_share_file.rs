@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use ceremony::Passphrase;
 use ceremony::holder::HolderSecrets;
-use ceremony::sharefile;
+use ceremony::sharefile::{self, Unsealed};
 use libfuzzer_sys::fuzz_target;
 
 /// A throw-away holder.
@@ -25,11 +25,21 @@ fuzz_target!(|bytes: &[u8]| {
         }
         _ => dta_fuzz::file("fuzz.share", bytes),
     };
-    match sharefile::open(&path, &HOLDER) {
-        Ok(opened) => assert_eq!(opened.share().encode().as_slice(), opened.encoded()),
+    match sharefile::unseal(&path, &HOLDER) {
+        // The work behind a PIN is not done here.
+        Ok(Unsealed::UnderPin(under_pin)) => {
+            let header = Unsealed::UnderPin(under_pin).header();
+            assert!(header.index.get() <= header.threshold.n());
+        }
+        Ok(Unsealed::Plain(opened)) => {
+            assert_eq!(opened.share().encode().as_slice(), opened.encoded());
+        }
         Err(error) => {
             dta_fuzz::say(&error);
             let _ = (error.verdict(), error.remedy());
         }
+    }
+    if let Err(error) = sharefile::look_at(&path) {
+        dta_fuzz::say(&error);
     }
 });
