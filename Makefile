@@ -42,7 +42,7 @@ docs: ## the API documentation, warnings denied
 
 licences: ## licences, sources and duplicates of all dependencies
 	@scripts/ci-tools.sh
-	cargo deny --offline check bans licenses sources
+	cargo deny --locked check bans licenses sources
 
 advisories: ## RustSec advisories
 	@scripts/ci-tools.sh
