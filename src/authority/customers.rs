@@ -170,8 +170,7 @@ impl Desk {
                 self.serve(change.registry, None)?;
             }
             CustomerStatus::Suspended => {
-                self.serve(change.registry, None)?;
-                self.log_change(papers, vec![Event::CustomerSuspended(said)])?;
+                self.restrict(papers, change.registry, Event::CustomerSuspended(said))?;
             }
         }
         self.show(papers, &author.customer)
@@ -226,8 +225,7 @@ impl Desk {
             change: change_said,
             keyid: keyid.to_string(),
         };
-        self.serve(change.registry, None)?;
-        self.log_change(papers, vec![event])?;
+        self.restrict(papers, change.registry, event)?;
         self.show(papers, &author.customer)
     }
 
@@ -273,6 +271,19 @@ impl Desk {
             None => None,
         };
         self.serve(registry, master)
+    }
+
+    /// Lets a change that takes something away take effect, and logs it; logs it also if it has none any more
+    /// because a lock came first.
+    fn restrict(
+        &self,
+        papers: &mut Papers,
+        registry: Registry,
+        event: Event,
+    ) -> Result<(), Problem> {
+        let served = self.serve(registry, None);
+        self.log_change(papers, vec![event])?;
+        served
     }
 
     /// Lets a change take effect, here and at the proxies.

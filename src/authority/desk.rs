@@ -93,6 +93,10 @@ impl Desk {
     /// # Errors
     /// The problem, as it goes to the operator.
     pub(super) fn perform(&self, op: Op, uid: u32) -> Result<Value, Problem> {
+        if matches!(op, Op::Lock {}) {
+            // Whoever locks in haste does not wait for an operation that waits for a slow HSM.
+            self.equipment.vault.seal();
+        }
         let mut papers = self.papers();
         self.expire(&mut papers);
         match op {

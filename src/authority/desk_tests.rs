@@ -62,3 +62,20 @@ fn a_desk_that_was_closed_stays_closed() {
         "nothing begins after the last entry"
     );
 }
+
+#[test]
+fn a_lock_wipes_at_once_whatever_the_desk_waits_for() {
+    let office = World::new().into_office();
+    std::thread::scope(|scope| {
+        let busy = office.desk.papers();
+        let lock = scope.spawn(|| office.desk.perform(Op::Lock {}, UID));
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while office.vault.with(|_| ()).is_ok() {
+            assert!(Instant::now() < deadline, "the secrets are still open");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(busy);
+        assert!(lock.join().unwrap().is_ok());
+    });
+    assert_eq!(office.logged(), ["locked"]);
+}

@@ -317,10 +317,11 @@ impl Desk {
         self.note(&papers.phase);
         papers.unlogged = vec![reshared(&session, &successor, change.generation)];
         let logged = self.log_rest(papers);
-        self.equipment
-            .vault
-            .change(|keyring| keyring.replace_registry(change.registry))?
-            .map_err(|error| Problem::new(ProblemType::Internal, error.to_string()))?;
+        let vault = &self.equipment.vault;
+        // If a lock has come in between there is nothing left to change, but an old key to destroy.
+        if let Ok(changed) = vault.change(|keyring| keyring.replace_registry(change.registry)) {
+            changed.map_err(|error| Problem::new(ProblemType::Internal, error.to_string()))?;
+        }
         let finished = logged.and_then(|()| self.leave_the_old_epoch(papers));
         let (destroyed, unfinished) = match finished {
             Ok(destroyed) => (destroyed, None),
