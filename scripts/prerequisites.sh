@@ -15,7 +15,7 @@ needs=(
 )
 # What only the tests need.
 if [ "${1:-}" = tests ]; then
-  needs+=("python3:python3" "faketime:faketime")
+  needs+=("python3:/usr/bin/python3" "python3-cryptography:/usr/lib/python3/dist-packages/cryptography/__init__.py" "faketime:faketime")
 fi
 
 missing=()
